@@ -1,0 +1,23 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package etcd runs etcd inside the process, as the store of a server that has no other: one member, one folder,
+// ready in some tens of milliseconds. Start with [Start].
+//
+// It is not for clusters: whoever wants several replicas runs etcd elsewhere. And it does not know what is stored;
+// keys, compaction and encryption belong to the API server.
+//
+// # The client
+//
+// [Server.Client] calls etcd in the process. Other processes, such as etcdctl, use the socket that [Server.Endpoints]
+// names. It is in the data folder, or in a private temporary folder if the path would be longer than sockets may have.
+// There is no other listener: etcd would take messages of its consensus protocol from anyone who can connect.
+//
+// # When etcd fails
+//
+// etcd ends its process when it cannot write (disk full, input/output error) or read what it wrote. Here that becomes
+// the error of [Start] or [Server.Err], and the process goes on until its owner ends it in order. Two kinds of failure
+// still end the process at once, because nothing can catch them: a panic in one of etcd's own goroutines that it did
+// not announce, and a bus error when a database file that is open is made shorter from outside. Neither loses a write
+// that was acknowledged.
+package etcd

@@ -1,0 +1,176 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package etcd
+
+import (
+	"runtime"
+	"sort"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unicode"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"k8s.io/klog/v2"
+)
+
+const (
+	infoVerbosity    = 4
+	debugVerbosity   = 6
+	startupVerbosity = 2
+)
+
+// logCore writes etcd's zap log to a contextual logger: warnings and errors always, information at V(4), the rest at
+// V(6). While the server starts or stops, problems go to V(2), because Start and Stop return them.
+type logCore struct {
+	logger klog.Logger
+	quiet  *atomic.Bool
+	fields []zapcore.Field
+}
+
+var _ zapcore.Core = (*logCore)(nil)
+
+// newLogger returns a zap logger on top of logger. What etcd reports as fatal, or panics with after logging, goes to
+// crash and ends only the goroutine, not the process.
+func newLogger(logger klog.Logger, quiet *atomic.Bool, crash *crash) *zap.Logger {
+	core := &logCore{logger: klog.LoggerWithName(logger, "etcd"), quiet: quiet}
+	return zap.New(core, zap.WithFatalHook(crash), zap.WithPanicHook(crash))
+}
+
+func (c *logCore) Enabled(level zapcore.Level) bool {
+	switch {
+	case level >= zapcore.WarnLevel:
+		return true
+	case level == zapcore.InfoLevel:
+		return c.logger.V(infoVerbosity).Enabled()
+	default:
+		return c.logger.V(debugVerbosity).Enabled()
+	}
+}
+
+func (c *logCore) With(fields []zapcore.Field) zapcore.Core {
+	all := make([]zapcore.Field, 0, len(c.fields)+len(fields))
+	all = append(append(all, c.fields...), fields...)
+	return &logCore{logger: c.logger, quiet: c.quiet, fields: all}
+}
+
+func (c *logCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if c.Enabled(entry.Level) && !isNoise(entry.Message) {
+		return checked.AddCore(entry, c)
+	}
+	return checked
+}
+
+func (c *logCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
+	logger, message := c.logger, sentence(entry.Message)
+	switch {
+	case entry.Level < zapcore.InfoLevel:
+		logger = logger.V(debugVerbosity)
+	case entry.Level < zapcore.WarnLevel:
+		logger = logger.V(infoVerbosity)
+	case entry.Level >= zapcore.DPanicLevel || c.quiet.Load():
+		logger = logger.V(startupVerbosity)
+	}
+	if !logger.Enabled() {
+		return nil
+	}
+	keysAndValues := c.keysAndValues(fields)
+	if entry.Level == zapcore.ErrorLevel && !c.quiet.Load() {
+		logger.Error(causeOf(fields), message, keysAndValues...)
+		return nil
+	}
+	logger.Info(message, keysAndValues...)
+	return nil
+}
+
+func (c *logCore) Sync() error { return nil }
+
+func (c *logCore) keysAndValues(fields []zapcore.Field) []any {
+	encoder := zapcore.NewMapObjectEncoder()
+	for _, field := range c.fields {
+		field.AddTo(encoder)
+	}
+	for _, field := range fields {
+		field.AddTo(encoder)
+	}
+	keys := make([]string, 0, len(encoder.Fields))
+	for key := range encoder.Fields {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	out := make([]any, 0, 2*len(keys))
+	for _, key := range keys {
+		out = append(out, camelCase(key), encoder.Fields[key])
+	}
+	return out
+}
+
+// isNoise says whether a warning is wrong for an embedded single member behind a private socket.
+func isNoise(message string) bool {
+	return strings.HasPrefix(message, "Running http and grpc server on single port") ||
+		strings.HasPrefix(message, "Failed to detect storage schema version") ||
+		strings.HasPrefix(message, "simple token is not cryptographically signed")
+}
+
+func sentence(message string) string {
+	for i, r := range message {
+		return string(unicode.ToUpper(r)) + message[i+len(string(r)):]
+	}
+	return message
+}
+
+func camelCase(key string) string {
+	parts := strings.FieldsFunc(key, func(r rune) bool { return r == '-' || r == '_' || r == ' ' })
+	for i := 1; i < len(parts); i++ {
+		parts[i] = sentence(parts[i])
+	}
+	return strings.Join(parts, "")
+}
+
+// causeOf returns the error among the fields of a log entry, nil if there is none.
+func causeOf(fields []zapcore.Field) error {
+	for _, field := range fields {
+		if err, ok := field.Interface.(error); ok && field.Type == zapcore.ErrorType {
+			return err
+		}
+	}
+	return nil
+}
+
+// crash keeps the first unrecoverable problem that etcd reported.
+type crash struct {
+	once    sync.Once
+	done    chan struct{}
+	message string
+	cause   error
+}
+
+var _ zapcore.CheckWriteHook = (*crash)(nil)
+
+func newCrash() *crash { return &crash{done: make(chan struct{})} }
+
+// OnWrite is called by zap in place of os.Exit or panic. It must not return: the code after it expects the process to
+// be gone. Ending the goroutine runs its deferred calls, and leaves every lock that it held locked for ever, which is
+// wanted: nothing may touch the store after this.
+func (c *crash) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
+	c.record(entry.Message, causeOf(fields))
+	runtime.Goexit()
+}
+
+func (c *crash) record(message string, cause error) {
+	c.once.Do(func() {
+		c.message, c.cause = message, cause
+		close(c.done)
+	})
+}
+
+func (c *crash) happened() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
