@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The Stoa Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package stamp, imported for its effect, gives the Kubernetes libraries in a
-// binary the version that Stoa implements, so that "kubectl version", the
+// Package stamp is imported for its effect: it gives the Kubernetes libraries in
+// a binary the version that Stoa implements, so that "kubectl version", the
 // User-Agent of clients and the metric kubernetes_build_info are right.
 //
 // The libraries keep it in unexported variables for the linker's -X to set, and

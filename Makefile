@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: The Stoa Authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Everything is pinned in go.mod and hack/tools/go.mod: nothing but Go and git has
+# to be installed. CI runs "make verify test", as .ci/run says.
+
+SHELL := bash
+.SHELLFLAGS := -o errexit -o nounset -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Packages to test, arguments of go test, arguments of stoa start, of the benchmark.
+WHAT ?= ./...
+ARGS ?=
+
+# Stripped, reproducible, without C. The commit is linked in by hack/ldflags.sh,
+# so Go need not read it from git a second time.
+GO_BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w $$(hack/ldflags.sh)"
+
+.PHONY: help
+help: ## Print what can be made.
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/stoa and bin/kubectl.
+	@mkdir -p bin
+	$(GO_BUILD) -o bin/ ./cmd/...
+
+.PHONY: run
+run: build ## Build, and start a server; ARGS="--secure-port=7443" are its flags.
+	@exec bin/stoa start $(ARGS)
+
+.PHONY: test
+test: ## Run all tests; WHAT=./server/... some of them, ARGS="-run X -v" are for go test.
+	@hack/test.sh $(WHAT) $(ARGS)
+
+.PHONY: test-race
+test-race: ## Run all tests with the race detector.
+	@hack/test.sh -race $(WHAT) $(ARGS)
+
+.PHONY: bench
+bench: build ## Measure start-up, memory and requests, beside two yardsticks.
+	@go run ./test/bench $(ARGS)
+
+.PHONY: update
+update: ## Generate code and reference documents anew.
+	@hack/all.sh update
+
+.PHONY: verify
+verify: ## Check generated files, lint, modules, other platforms: all hack/verify-*.sh.
+	@hack/all.sh verify
+
+.PHONY: tools
+tools: ## Build the linters pinned in hack/tools into bin/tools.
+	@hack/tools.sh
+
+.PHONY: clean
+clean: ## Remove what was built. Data of servers stays.
+	rm -rf bin dist
