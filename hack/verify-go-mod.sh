@@ -43,11 +43,13 @@ while read -r module; do
   fi
 done < <(modules)
 
-for module in . hack/tools; do
-  while read -r dependency; do
-    grep -qF "\`${dependency}\`" "${EXPLAINED}" ||
-      complain "${EXPLAINED} does not say why ${module}/go.mod requires \`${dependency}\`"
-  done < <(cd "${module}" && direct)
-done
+required="$(for module in . hack/tools; do (cd "${module}" && direct); done | sort)"
+explained="$(sed -nE 's/^\| `([^`]+)` \|.*/\1/p' "${EXPLAINED}" | sort)"
+while read -r dependency; do
+  complain "${EXPLAINED} must say what ${dependency} is for"
+done < <(comm -23 <(echo "${required}") <(echo "${explained}"))
+while read -r dependency; do
+  complain "${EXPLAINED} explains ${dependency}, which is no direct dependency"
+done < <(comm -13 <(echo "${required}") <(echo "${explained}"))
 
 ((failed == 0)) || die "the modules need mending, see above"
