@@ -1,0 +1,16 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// +k8s:deepcopy-gen=package
+
+// Package core holds the hub types of the core group.
+//
+// A hub type is a type of its own with the shape of the one in k8s.io/api:
+// "type Namespace corev1.Namespace". Being a different Go type lets server-side
+// apply and the scheme tell the two apart; having the same shape makes
+// conversion an assignment, and (*corev1.Namespace)(obj) is free, so code that
+// works on k8s.io/api works on the hub.
+//
+// To add a kind, add its type and its list here, both in addKnownTypes, and run
+// the generators. Option types (PodLogOptions and the like) need no hub.
+package core

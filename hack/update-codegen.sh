@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# SPDX-FileCopyrightText: The Stoa Authors
+# SPDX-License-Identifier: Apache-2.0
+
+# Runs every generator over apis/ and writes generated/. Needs Go and nothing
+# else; the generators are those of go.mod. To add a group or a version, add it
+# to a list below.
+set -o errexit -o nounset -o pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+readonly module=github.com/stoa-project/stoa
+readonly tools=bin/tools
+readonly header=(--go-header-file hack/boilerplate.go.txt)
+export LC_ALL=C TZ=UTC
+
+# Hub types; served versions of our own; served versions of k8s.io/api.
+readonly hubs=(apis/core apis/tenancy)
+readonly own=(apis/tenancy/v1 apis/tenancy/v1alpha1)
+readonly external=(apis/core/v1)
+# Packages of other modules whose definitions are in our OpenAPI documents.
+readonly described=(
+  k8s.io/api/authentication/v1
+  k8s.io/api/autoscaling/v1
+  k8s.io/api/core/v1
+  k8s.io/api/policy/v1
+  k8s.io/api/rbac/v1
+  k8s.io/apimachinery/pkg/api/resource
+  k8s.io/apimachinery/pkg/apis/meta/v1
+  k8s.io/apimachinery/pkg/runtime
+  k8s.io/apimachinery/pkg/util/intstr
+  k8s.io/apimachinery/pkg/version
+)
+# Packages of other modules that validation may meet but need not look into.
+readonly unvalidated=(
+  k8s.io/apimachinery/pkg/api/resource
+  k8s.io/apimachinery/pkg/runtime
+  k8s.io/apimachinery/pkg/types
+  k8s.io/apimachinery/pkg/util/intstr
+  k8s.io/apimachinery/pkg/version
+  time
+)
+
+step() { printf '%4ds  %s\n' "${SECONDS}" "$*"; }
+packages() { printf "${module}/%s\n" "$@"; }                # folders -> import paths
+readonly_packages() { printf -- '--readonly-pkg\n%s\n' "$@"; } # import paths -> flags
+
+step "building the generators"
+mkdir -p "${tools}"
+go build -o "${tools}/" \
+  k8s.io/code-generator/cmd/{applyconfiguration,client,conversion,deepcopy,defaulter,informer,lister,prerelease-lifecycle,register,validation}-gen \
+  k8s.io/kube-openapi/cmd/openapi-gen
+
+# A generator writes beside its input. An input in the module cache is marked
+# read-only by the flags below; this catches the case that one is forgotten,
+# which root would not notice.
+readonly stamp="${tools}/.started"
+touch "${stamp}"
+check_module_cache() {
+  local written
+  written="$(find "$(go env GOMODCACHE)"/k8s.io -newer "${stamp}" -name '*.go' -print -quit)"
+  if [[ -n "${written}" ]]; then
+    echo "a generator wrote ${written} into the module cache; run: go clean -modcache" >&2
+    return 1
+  fi
+}
+
+step "removing what was generated before"
+find apis -name 'zz_generated.*.go' -delete
+rm -rf generated/{applyconfiguration,clientset,informers,listers,openapi}
+
+step "types: register, deepcopy, lifecycle"
+mapfile -t own_packages < <(packages "${own[@]}")
+"${tools}/register-gen" "${header[@]}" --output-file zz_generated.register.go "${own_packages[@]}"
+"${tools}/deepcopy-gen" "${header[@]}" --output-file zz_generated.deepcopy.go \
+  $(packages "${hubs[@]}" "${own[@]}")
+"${tools}/prerelease-lifecycle-gen" "${header[@]}" --output-file zz_generated.prerelease_lifecycle.go \
+  "${own_packages[@]}"
+
+step "defaults, conversion, validation"
+"${tools}/defaulter-gen" "${header[@]}" --output-file zz_generated.defaults.go \
+  $(packages "${own[@]}" "${external[@]}")
+# meta/v1 is no peer: it has types with the names, but not the shape, of core types.
+"${tools}/conversion-gen" "${header[@]}" --output-file zz_generated.conversion.go \
+  --base-peer-dirs k8s.io/apimachinery/pkg/conversion,k8s.io/apimachinery/pkg/runtime \
+  $(packages "${own[@]}" "${external[@]}")
+"${tools}/validation-gen" "${header[@]}" --output-file zz_generated.validations.go \
+  $(readonly_packages "${unvalidated[@]}") \
+  $(packages apis/meta/v1 "${own[@]}" "${external[@]}")
+
+step "openapi"
+"${tools}/openapi-gen" "${header[@]}" --output-file zz_generated.openapi.go \
+  --output-dir generated/openapi --output-pkg "${module}/generated/openapi" \
+  --output-model-name-file zz_generated.model_name.go --report-filename /dev/null \
+  $(readonly_packages "${described[@]}") "${described[@]}" "${own_packages[@]}"
+
+step "applyconfiguration, clientset, listers, informers"
+"${tools}/applyconfiguration-gen" "${header[@]}" \
+  --output-dir generated/applyconfiguration --output-pkg "${module}/generated/applyconfiguration" \
+  "${own_packages[@]}"
+"${tools}/client-gen" "${header[@]}" \
+  --output-dir generated/clientset --output-pkg "${module}/generated/clientset" \
+  --clientset-name versioned --input-base "${module}/apis" \
+  $(printf -- '--input %s\n' "${own[@]#apis/}") \
+  --apply-configuration-package "${module}/generated/applyconfiguration"
+"${tools}/lister-gen" "${header[@]}" \
+  --output-dir generated/listers --output-pkg "${module}/generated/listers" "${own_packages[@]}"
+"${tools}/informer-gen" "${header[@]}" \
+  --output-dir generated/informers --output-pkg "${module}/generated/informers" \
+  --versioned-clientset-package "${module}/generated/clientset/versioned" \
+  --listers-package "${module}/generated/listers" "${own_packages[@]}"
+
+check_module_cache
+step "done"
