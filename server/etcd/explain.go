@@ -9,6 +9,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	bolterrors "go.etcd.io/bbolt/errors"
 	"go.etcd.io/etcd/server/v3/storage/wal"
@@ -35,7 +36,11 @@ func (s *Server) crashError() error {
 
 // explain adds the sentinel and the folder to an error of etcd.
 func (s *Server) explain(doing string, err error) error {
-	if known := classifyFileError(err); isSentinel(known) {
+	known := classifyFileError(err)
+	if !isSentinel(known) && isFull(err) {
+		known = fmt.Errorf("%w: %w", ErrDiskFull, err)
+	}
+	if isSentinel(known) {
 		return fmt.Errorf("%w (data folder %s)", oneLine(known), s.dir)
 	}
 	switch {
@@ -51,6 +56,17 @@ func (s *Server) explain(doing string, err error) error {
 
 func isSentinel(err error) bool {
 	return errors.Is(err, ErrDiskFull) || errors.Is(err, ErrPermission) || errors.Is(err, ErrNotFolder)
+}
+
+// isFull goes by text because bbolt does not wrap the errors of the file system.
+func isFull(err error) bool {
+	text := err.Error()
+	for _, number := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
+		if strings.Contains(text, number.Error()) {
+			return true
+		}
+	}
+	return false
 }
 
 // isNewer goes by text because etcd has no typed error for it.
@@ -114,4 +130,3 @@ func oneLine(err error) error {
 	}
 	return err
 }
-

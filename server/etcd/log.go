@@ -4,6 +4,7 @@
 package etcd
 
 import (
+	"fmt"
 	"runtime"
 	"sort"
 	"strings"
@@ -64,20 +65,22 @@ func (c *logCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zap
 }
 
 func (c *logCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
+	// What is fatal is returned, and bbolt tells three times what etcd then calls fatal.
+	quiet := c.quiet.Load() || entry.Level >= zapcore.DPanicLevel || strings.HasSuffix(entry.LoggerName, "bbolt")
 	logger, message := c.logger, sentence(entry.Message)
 	switch {
 	case entry.Level < zapcore.InfoLevel:
 		logger = logger.V(debugVerbosity)
 	case entry.Level < zapcore.WarnLevel:
 		logger = logger.V(infoVerbosity)
-	case entry.Level >= zapcore.DPanicLevel || c.quiet.Load():
+	case quiet:
 		logger = logger.V(startupVerbosity)
 	}
 	if !logger.Enabled() {
 		return nil
 	}
 	keysAndValues := c.keysAndValues(fields)
-	if entry.Level == zapcore.ErrorLevel && !c.quiet.Load() {
+	if entry.Level == zapcore.ErrorLevel && !quiet {
 		logger.Error(causeOf(fields), message, keysAndValues...)
 		return nil
 	}
@@ -109,9 +112,19 @@ func (c *logCore) keysAndValues(fields []zapcore.Field) []any {
 
 // isNoise says whether a warning is wrong for an embedded single member behind a private socket.
 func isNoise(message string) bool {
-	return strings.HasPrefix(message, "Running http and grpc server on single port") ||
-		strings.HasPrefix(message, "Failed to detect storage schema version") ||
-		strings.HasPrefix(message, "simple token is not cryptographically signed")
+	for _, prefix := range []string{
+		"Running http and grpc server on single port",
+		"simple token is not cryptographically signed",
+		// Until the first snapshot of the log, after some thousand writes, the database has no version to find.
+		"Failed to detect storage schema version",
+		"failed to detect schema version",
+		"failed to update storage version",
+	} {
+		if len(message) >= len(prefix) && strings.EqualFold(message[:len(prefix)], prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 func sentence(message string) string {
@@ -155,8 +168,26 @@ func newCrash() *crash { return &crash{done: make(chan struct{})} }
 // be gone. Ending the goroutine runs its deferred calls, and leaves every lock that it held locked for ever, which is
 // wanted: nothing may touch the store after this.
 func (c *crash) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
-	c.record(entry.Message, causeOf(fields))
+	c.record(entry.Message+details(fields), causeOf(fields))
 	runtime.Goexit()
+}
+
+// details lists the texts among the fields of a log entry: versions, file names.
+func details(fields []zapcore.Field) string {
+	var list []string
+	for _, field := range fields {
+		switch field.Type {
+		case zapcore.StringType:
+			list = append(list, camelCase(field.Key)+" "+field.String)
+		case zapcore.StringerType:
+			list = append(list, fmt.Sprintf("%s %v", camelCase(field.Key), field.Interface))
+		default:
+		}
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(list, ", ") + ")"
 }
 
 func (c *crash) record(message string, cause error) {

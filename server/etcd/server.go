@@ -283,4 +283,3 @@ func (s *Server) Healthy(ctx context.Context) error {
 	}
 	return s.alarms(ctx)
 }
-
