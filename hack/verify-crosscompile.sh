@@ -17,6 +17,6 @@ for folder in cmd stoatest; do
 done
 
 for platform in "${PLATFORMS[@]}"; do
-  CGO_ENABLED=0 GOOS="${platform%/*}" GOARCH="${platform#*/}" go list -export -f '' "${packages[@]}" ||
+  CGO_ENABLED=0 GOOS="${platform%/*}" GOARCH="${platform#*/}" go list -export "${packages[@]}" >/dev/null ||
     die "the code does not compile for ${platform}"
 done
