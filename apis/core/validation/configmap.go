@@ -1,0 +1,62 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
+)
+
+// ValidateConfigMap judges a new config map.
+func ValidateConfigMap(obj *corev1.ConfigMap) field.ErrorList {
+	errs := validateNamespaced(&obj.ObjectMeta)
+	total := 0
+	for key, value := range obj.Data {
+		path := field.NewPath("data").Key(key)
+		errs = append(errs, validateDataKey(key, path)...)
+		if _, twice := obj.BinaryData[key]; twice {
+			errs = append(errs, field.Invalid(path, key, "duplicate of key present in binaryData"))
+		}
+		total += len(value)
+	}
+	for key, value := range obj.BinaryData {
+		errs = append(errs, validateDataKey(key, field.NewPath("binaryData").Key(key))...)
+		total += len(value)
+	}
+	if total > corev1.MaxSecretSize {
+		// Not data alone and not binaryData alone is too big: the path is empty.
+		errs = append(errs, field.TooLong(field.NewPath(""), "" /* not printed */, corev1.MaxSecretSize))
+	}
+	return errs
+}
+
+// ValidateConfigMapUpdate judges a changed config map.
+func ValidateConfigMapUpdate(obj, old *corev1.ConfigMap) field.ErrorList {
+	errs := validateMetaUpdate(&obj.ObjectMeta, &old.ObjectMeta)
+	if ptr.Deref(old.Immutable, false) {
+		if !ptr.Deref(obj.Immutable, false) {
+			errs = append(errs, field.Forbidden(field.NewPath("immutable"), immutableWhenSet))
+		}
+		if !apiequality.Semantic.DeepEqual(obj.Data, old.Data) {
+			errs = append(errs, field.Forbidden(field.NewPath("data"), immutableWhenSet))
+		}
+		if !apiequality.Semantic.DeepEqual(obj.BinaryData, old.BinaryData) {
+			errs = append(errs, field.Forbidden(field.NewPath("binaryData"), immutableWhenSet))
+		}
+	}
+	return append(errs, ValidateConfigMap(obj)...)
+}
+
+// validateDataKey judges a key of a config map or secret, which may become the
+// name of a file.
+func validateDataKey(key string, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for _, msg := range validation.IsConfigMapKey(key) {
+		errs = append(errs, field.Invalid(path, key, msg))
+	}
+	return errs
+}
