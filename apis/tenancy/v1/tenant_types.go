@@ -132,6 +132,9 @@ type TenantQuota struct {
 	Hard corev1.ResourceList `json:"hard,omitempty"`
 }
 
+// NamespaceDefaults and Placement have no validation tags: v1alpha1 carries them
+// in an annotation, which its tags cannot see, so ../validation has the rules.
+
 // NamespaceDefaults is what every new namespace of a tenant starts with.
 type NamespaceDefaults struct {
 	// quota becomes a ResourceQuota in every new namespace.
@@ -148,9 +151,6 @@ type NamespaceDefaults struct {
 	// +k8s:optional
 	// +listType=map
 	// +listMapKey=name
-	// +k8s:listType=map
-	// +k8s:listMapKey=name
-	// +k8s:maxItems=64
 	RoleBindings []NamespaceRoleBinding `json:"roleBindings,omitempty"`
 
 	// networkIsolation says who may reach the pods of a new namespace. "None"
@@ -177,8 +177,6 @@ type NamespaceLimitRange struct {
 	// +k8s:optional
 	// +listType=map
 	// +listMapKey=type
-	// +k8s:listType=map
-	// +k8s:listMapKey=type
 	// +k8s:eachVal=+k8s:opaqueType
 	Items []corev1.LimitRangeItem `json:"items,omitempty"`
 }
@@ -187,7 +185,6 @@ type NamespaceLimitRange struct {
 type NamespaceRoleBinding struct {
 	// name of the RoleBinding.
 	// +required
-	// +k8s:required
 	Name string `json:"name"`
 
 	// roleRef is the role that is bound. It can be a Role of the new namespace
@@ -201,8 +198,6 @@ type NamespaceRoleBinding struct {
 	// +optional
 	// +k8s:optional
 	// +listType=atomic
-	// +k8s:listType=atomic
-	// +k8s:maxItems=256
 	// +k8s:eachVal=+k8s:opaqueType
 	Subjects []rbacv1.Subject `json:"subjects,omitempty"`
 }
@@ -232,8 +227,6 @@ type Placement struct {
 	// +optional
 	// +k8s:optional
 	// +listType=atomic
-	// +k8s:listType=atomic
-	// +k8s:maxItems=64
 	// +k8s:eachVal=+k8s:opaqueType
 	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
 }

@@ -4,16 +4,15 @@
 package v1alpha1
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
 	"maps"
+	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/stoa-project/stoa/apis/tenancy"
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
@@ -29,11 +28,29 @@ const RestAnnotation = tenancy.RestAnnotation
 // +k8s:deepcopy-gen=false
 // +k8s:openapi-gen=false
 type tenantRest struct {
-	NamespaceLabels      map[string]string           `json:"namespaceLabels,omitempty"`
-	NamespaceAnnotations map[string]string           `json:"namespaceAnnotations,omitempty"`
-	NamespaceDefaults    tenancyv1.NamespaceDefaults `json:"namespaceDefaults,omitzero"`
-	Placement            tenancyv1.Placement         `json:"placement,omitzero"`
-	Owners               []ownerRest                 `json:"owners,omitempty"`
+	// Spec holds only the fields that hiddenSpec keeps.
+	Spec   tenancyv1.TenantSpec `json:"spec,omitzero"`
+	Owners []ownerRest          `json:"owners,omitempty"`
+}
+
+// hiddenSpec returns the part of a spec for which v1alpha1 has no field.
+func hiddenSpec(spec tenancyv1.TenantSpec) tenancyv1.TenantSpec {
+	spec.NamespaceDefaults.NetworkIsolation = ""
+	return tenancyv1.TenantSpec{
+		Namespaces: tenancyv1.TenantNamespaces{
+			Labels:      spec.Namespaces.Labels,
+			Annotations: spec.Namespaces.Annotations,
+		},
+		NamespaceDefaults: spec.NamespaceDefaults,
+		Placement:         spec.Placement,
+	}
+}
+
+func (r tenantRest) check() error {
+	if !apiequality.Semantic.DeepEqual(r.Spec, hiddenSpec(r.Spec)) {
+		return errors.New("must not hold what has a field")
+	}
+	return nil
 }
 
 // ownerRest is an owner whose text in this version is not exact. It counts as
@@ -55,13 +72,18 @@ type grantRest struct {
 	Subject *ownerRest `json:"subject,omitempty"`
 }
 
+func (grantRest) check() error { return nil }
+
+// rest is what one kind puts into the annotation.
+type rest interface{ check() error }
+
 // writeRest puts rest into the annotation, unless there is none. The
 // annotations may belong to another object too and are replaced, not changed.
-func writeRest[T any](meta *metav1.ObjectMeta, rest T) error {
-	if apiequality.Semantic.DeepEqual(rest, *new(T)) {
+func writeRest[T rest](meta *metav1.ObjectMeta, value T) error {
+	if apiequality.Semantic.DeepEqual(value, *new(T)) {
 		return nil
 	}
-	text, err := json.Marshal(rest)
+	text, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}
@@ -77,12 +99,12 @@ func writeRest[T any](meta *metav1.ObjectMeta, rest T) error {
 // readRest takes rest out of the annotation. What it cannot read stays there,
 // and the validation of the hub refuses the object: an error of conversion
 // would reach the user as an internal one.
-func readRest[T any](meta *metav1.ObjectMeta) T {
+func readRest[T rest](meta *metav1.ObjectMeta) T {
 	text, ok := meta.Annotations[RestAnnotation]
 	if !ok {
 		return *new(T)
 	}
-	rest, err := decodeRest[T](text)
+	value, err := decodeRest[T](text)
 	if err != nil {
 		return *new(T)
 	}
@@ -92,22 +114,19 @@ func readRest[T any](meta *metav1.ObjectMeta) T {
 		annotations = nil
 	}
 	meta.Annotations = annotations
-	return rest
+	return value
 }
 
-// decodeRest is strict: a field it does not know would be lost.
-func decodeRest[T any](text string) (T, error) {
-	var rest *T
-	decoder := json.NewDecoder(bytes.NewBufferString(text))
+// decodeRest is strict: what it did not know would be lost.
+func decodeRest[T rest](text string) (T, error) {
+	var value *T
+	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&rest); err != nil {
+	if err := decoder.Decode(&value); err != nil {
 		return *new(T), err
 	}
-	if rest == nil {
-		return *new(T), errors.New("must be an object")
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) || value == nil {
 		return *new(T), errors.New("must be one object")
 	}
-	return ptr.Deref(rest, *new(T)), nil
+	return *value, (*value).check()
 }

@@ -17,16 +17,15 @@ func Convert_v1alpha1_Tenant_To_tenancy_Tenant(in *Tenant, out *tenancy.Tenant, 
 		return err
 	}
 	rest := readRest[tenantRest](&out.ObjectMeta)
-	out.Spec.Namespaces.Labels = rest.NamespaceLabels
-	out.Spec.Namespaces.Annotations = rest.NamespaceAnnotations
-	if err := tenancyv1.Convert_v1_NamespaceDefaults_To_tenancy_NamespaceDefaults(
-		&rest.NamespaceDefaults, &out.Spec.NamespaceDefaults, s); err != nil {
+	var hidden tenancy.TenantSpec
+	if err := tenancyv1.Convert_v1_TenantSpec_To_tenancy_TenantSpec(&rest.Spec, &hidden, s); err != nil {
 		return err
 	}
+	out.Spec.Namespaces.Labels = hidden.Namespaces.Labels
+	out.Spec.Namespaces.Annotations = hidden.Namespaces.Annotations
+	out.Spec.NamespaceDefaults = hidden.NamespaceDefaults
 	out.Spec.NamespaceDefaults.NetworkIsolation = tenancy.NetworkIsolation(in.Spec.NetworkIsolation)
-	if err := tenancyv1.Convert_v1_Placement_To_tenancy_Placement(&rest.Placement, &out.Spec.Placement, s); err != nil {
-		return err
-	}
+	out.Spec.Placement = hidden.Placement
 	for _, owner := range rest.Owners {
 		if owner.Index >= 0 && owner.Index < len(in.Spec.Owners) && in.Spec.Owners[owner.Index] == owner.Text {
 			out.Spec.Owners[owner.Index] = owner.Subject
@@ -41,18 +40,11 @@ func Convert_tenancy_Tenant_To_v1alpha1_Tenant(in *tenancy.Tenant, out *Tenant, 
 	if err := autoConvert_tenancy_Tenant_To_v1alpha1_Tenant(in, out, s); err != nil {
 		return err
 	}
-	rest := tenantRest{
-		NamespaceLabels:      in.Spec.Namespaces.Labels,
-		NamespaceAnnotations: in.Spec.Namespaces.Annotations,
-	}
-	if err := tenancyv1.Convert_tenancy_NamespaceDefaults_To_v1_NamespaceDefaults(
-		&in.Spec.NamespaceDefaults, &rest.NamespaceDefaults, s); err != nil {
+	var spec tenancyv1.TenantSpec
+	if err := tenancyv1.Convert_tenancy_TenantSpec_To_v1_TenantSpec(&in.Spec, &spec, s); err != nil {
 		return err
 	}
-	rest.NamespaceDefaults.NetworkIsolation = "" // has a field
-	if err := tenancyv1.Convert_tenancy_Placement_To_v1_Placement(&in.Spec.Placement, &rest.Placement, s); err != nil {
-		return err
-	}
+	rest := tenantRest{Spec: hiddenSpec(spec)}
 	for i, owner := range in.Spec.Owners {
 		if inexactSubject(owner) {
 			rest.Owners = append(rest.Owners, ownerRest{Index: i, Text: formatSubject(owner), Subject: owner})

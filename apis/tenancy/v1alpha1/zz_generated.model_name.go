@@ -9,6 +9,11 @@
 package v1alpha1
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in FieldPath) OpenAPIModelName() string {
+	return "dev.stoa.tenancy.v1alpha1.FieldPath"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Grant) OpenAPIModelName() string {
 	return "dev.stoa.tenancy.v1alpha1.Grant"
 }

@@ -12,6 +12,8 @@ import (
 // NamespaceDefaultsApplyConfiguration represents a declarative configuration of the NamespaceDefaults type for use
 // with apply.
 //
+// NamespaceDefaults and Placement have no validation tags: v1alpha1 carries them
+// in an annotation, which its tags cannot see, so ../validation has the rules.
 // NamespaceDefaults is what every new namespace of a tenant starts with.
 type NamespaceDefaultsApplyConfiguration struct {
 	// quota becomes a ResourceQuota in every new namespace.
