@@ -1,0 +1,117 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package kind
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/duration"
+)
+
+// Column is a column of kubectl get.
+type Column[T any] struct {
+	// Name is the heading; kubectl prints it in upper case.
+	Name string
+	// Type is an OpenAPI type: string, integer, number, boolean or date. Unset: string.
+	Type string
+	// Format refines Type; "name" marks the name of the object. Unset: none.
+	Format string
+	// Description says what the cell holds.
+	Description string
+	// Wide hides the column unless kubectl is called with -o wide.
+	Wide bool
+	// Value returns the cell: a string, int64, bool or float64; nil prints <none>.
+	Value func(*T) any
+}
+
+// Name returns the column of the object's name, which kinds list first.
+func Name[T any]() Column[T] {
+	return Column[T]{
+		Name: "Name", Format: "name",
+		Description: metav1.ObjectMeta{}.SwaggerDoc()["name"],
+		Value:       func(obj *T) any { return any(obj).(metav1.Object).GetName() },
+	}
+}
+
+// Age returns the column of the time since the object was created.
+func Age[T any]() Column[T] {
+	return Column[T]{
+		Name:        "Age",
+		Description: metav1.ObjectMeta{}.SwaggerDoc()["creationTimestamp"],
+		Value:       func(obj *T) any { return HumanAge(any(obj).(metav1.Object).GetCreationTimestamp()) },
+	}
+}
+
+// HumanAge returns the time since t as kubectl prints it, for example "5m12s",
+// and "<unknown>" if t is not set.
+func HumanAge(t metav1.Time) string {
+	if t.IsZero() {
+		return "<unknown>"
+	}
+	return duration.HumanDuration(time.Since(t.Time))
+}
+
+// table makes the tables of one kind.
+type table[T any, PT Object[T]] struct {
+	columns []Column[T]
+	headers []metav1.TableColumnDefinition
+}
+
+func newTable[T any, PT Object[T]](columns []Column[T]) *table[T, PT] {
+	if columns == nil {
+		columns = []Column[T]{Name[T](), Age[T]()}
+	}
+	t := &table[T, PT]{columns: columns, headers: make([]metav1.TableColumnDefinition, len(columns))}
+	for i, c := range columns {
+		header := metav1.TableColumnDefinition{Name: c.Name, Type: c.Type, Format: c.Format, Description: c.Description}
+		if c.Type == "" {
+			header.Type = "string"
+		}
+		if c.Wide {
+			header.Priority = 1
+		}
+		t.headers[i] = header
+	}
+	return t
+}
+
+// ConvertToTable implements rest.TableConvertor for objects and lists of the kind.
+func (t *table[T, PT]) ConvertToTable(_ context.Context, obj, options runtime.Object) (*metav1.Table, error) {
+	out := &metav1.Table{}
+	row := func(item runtime.Object) error {
+		typed, ok := item.(PT)
+		if !ok {
+			return fmt.Errorf("a table of %T is asked for, but the item is %T", (*T)(nil), item)
+		}
+		cells := make([]any, len(t.columns))
+		for i := range t.columns {
+			cells[i] = t.columns[i].Value((*T)(typed))
+		}
+		out.Rows = append(out.Rows, metav1.TableRow{Cells: cells, Object: runtime.RawExtension{Object: item}})
+		return nil
+	}
+	if list, err := meta.ListAccessor(obj); err == nil {
+		out.ResourceVersion = list.GetResourceVersion()
+		out.Continue = list.GetContinue()
+		out.RemainingItemCount = list.GetRemainingItemCount()
+		out.Rows = make([]metav1.TableRow, 0, meta.LenList(obj))
+		if err := meta.EachListItem(obj, row); err != nil {
+			return nil, err
+		}
+	} else {
+		if err := row(obj); err != nil {
+			return nil, err
+		}
+		out.ResourceVersion = any(obj).(metav1.Object).GetResourceVersion()
+	}
+	if o, ok := options.(*metav1.TableOptions); !ok || !o.NoHeaders {
+		out.ColumnDefinitions = t.headers
+	}
+	return out, nil
+}

@@ -1,0 +1,102 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package kind
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/storage"
+	"k8s.io/client-go/tools/cache"
+)
+
+const (
+	nameField      = "metadata.name"
+	namespaceField = "metadata.namespace"
+)
+
+// Field is a field that a field selector may name.
+type Field[T any] struct {
+	// Path is the name in the selector, for example "spec.suspended".
+	Path string
+	// Value is what the selector is compared with.
+	Value func(*T) string
+	// Index keeps an index of the values in the watch cache, so that a list or
+	// watch for one value does not look at every object. At most one field of a
+	// kind has it. Unset: none.
+	Index bool
+}
+
+// attributes returns the labels and selectable fields of an object: what
+// selectors are matched against.
+func (k *kind[T, PT]) attributes(obj runtime.Object) (labels.Set, fields.Set, error) {
+	typed, ok := obj.(PT)
+	if !ok {
+		return nil, nil, fmt.Errorf("%T is no %s", obj, k.Kind)
+	}
+	set := make(fields.Set, len(k.Fields)+2)
+	set[nameField] = typed.GetName()
+	if !k.ClusterScoped {
+		set[namespaceField] = typed.GetNamespace()
+	}
+	for _, f := range k.Fields {
+		set[f.Path] = f.Value((*T)(typed))
+	}
+	return typed.GetLabels(), set, nil
+}
+
+func (k *kind[T, PT]) predicate(label labels.Selector, sel fields.Selector) storage.SelectionPredicate {
+	p := storage.SelectionPredicate{Label: label, Field: sel, GetAttrs: k.attributes}
+	if f := k.indexed(); f != nil {
+		p.IndexFields = []string{f.Path}
+	}
+	return p
+}
+
+func (k *kind[T, PT]) indexed() *Field[T] {
+	for i := range k.Fields {
+		if k.Fields[i].Index {
+			return &k.Fields[i]
+		}
+	}
+	return nil
+}
+
+// index returns what makes the watch cache find objects (indexers) and watchers
+// (triggers) by the indexed field; both nil if there is none.
+func (k *kind[T, PT]) index() (storage.IndexerFuncs, *cache.Indexers) {
+	f := k.indexed()
+	if f == nil {
+		return nil, nil
+	}
+	value := func(obj runtime.Object) string { return f.Value((*T)(obj.(PT))) }
+	triggers := storage.IndexerFuncs{f.Path: value}
+	indexers := &cache.Indexers{storage.FieldIndex(f.Path): func(obj any) ([]string, error) {
+		typed, ok := obj.(PT)
+		if !ok {
+			return nil, fmt.Errorf("%T is no %s", obj, k.Kind)
+		}
+		return []string{f.Value((*T)(typed))}, nil
+	}}
+	return triggers, indexers
+}
+
+// addFieldLabels makes the scheme accept the kind's selectable fields in one
+// served version.
+func (k *kind[T, PT]) addFieldLabels(scheme *runtime.Scheme, version string) error {
+	gvk := schema.GroupVersionKind{Group: k.Group, Version: version, Kind: k.Kind}
+	known := make(map[string]bool, len(k.Fields))
+	for _, f := range k.Fields {
+		known[f.Path] = true
+	}
+	return scheme.AddFieldLabelConversionFunc(gvk, func(label, value string) (string, string, error) {
+		if known[label] {
+			return label, value, nil
+		}
+		return runtime.DefaultMetaV1FieldSelectorConversion(label, value)
+	})
+}

@@ -1,0 +1,102 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package kind
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/registry/generic"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/kube-openapi/pkg/common"
+)
+
+// Group is the table of the kinds of one API group.
+type Group struct {
+	// Name of the group; "" is the core group, served below /api.
+	Name string
+	// Install registers the hub and every served version, and says by
+	// Scheme.SetVersionPriority which version is preferred. It is called once for
+	// each server and panics if the types clash, which only a programmer can cause.
+	Install func(*runtime.Scheme)
+	// StorageVersion is the version that is stored. Unset: the preferred one.
+	StorageVersion string
+	// StorageMediaType is how objects are stored. Unset: protobuf. Types without
+	// generated protobuf marshallers set application/json.
+	StorageMediaType string
+	// OpenAPI returns the definitions of the served types. Unset: they are among
+	// those that the server has anyway.
+	OpenAPI common.GetOpenAPIDefinitions
+	// Resources are the rows of the table.
+	Resources []Resource
+}
+
+// Resource is a row: a kind and the versions it is served in. All versions share
+// one store.
+type Resource struct {
+	Kind     Kind
+	Versions []string
+}
+
+// AddTo registers the group's types and selectable fields in a scheme.
+func (g Group) AddTo(scheme *runtime.Scheme) error {
+	g.Install(scheme)
+	for _, r := range g.Resources {
+		for _, v := range r.Versions {
+			if err := r.Kind.addFieldLabels(scheme, v); err != nil {
+				return fmt.Errorf("field labels of %s in %s/%s: %w", r.Kind.Resource(), g.Name, v, err)
+			}
+		}
+	}
+	return nil
+}
+
+// Storage builds the group's stores and returns their REST storage by version and
+// path, as apiserver's APIGroupInfo.VersionedResourcesStorageMap wants it. What
+// enabled refuses is not served; a kind refused in every version has no store.
+func (g Group) Storage(scheme *runtime.Scheme, options generic.RESTOptionsGetter, enabled func(schema.GroupVersionResource) bool) (map[string]map[string]rest.Storage, error) {
+	out := map[string]map[string]rest.Storage{}
+	for _, r := range g.Resources {
+		served := slices.DeleteFunc(slices.Clone(r.Versions), func(v string) bool {
+			return !enabled(schema.GroupVersionResource{Group: g.Name, Version: v, Resource: r.Kind.Resource()})
+		})
+		if len(served) == 0 {
+			continue
+		}
+		paths, err := r.Kind.Storage(scheme, options)
+		if err != nil {
+			return nil, fmt.Errorf("group %q: %w", g.Name, err)
+		}
+		for _, v := range served {
+			if out[v] == nil {
+				out[v] = map[string]rest.Storage{}
+			}
+			maps.Copy(out[v], paths)
+		}
+	}
+	return out, nil
+}
+
+// Custom returns a row for a resource that implements rest.Storage itself, such
+// as a review or a virtual kind. build is called once for each server and returns
+// the storage of each path below the version.
+func Custom(resource string, build func(*runtime.Scheme, generic.RESTOptionsGetter) (map[string]rest.Storage, error)) Kind {
+	return custom{resource: resource, build: build}
+}
+
+type custom struct {
+	resource string
+	build    func(*runtime.Scheme, generic.RESTOptionsGetter) (map[string]rest.Storage, error)
+}
+
+func (c custom) Resource() string { return c.resource }
+
+func (c custom) addFieldLabels(*runtime.Scheme, string) error { return nil }
+
+func (c custom) Storage(scheme *runtime.Scheme, options generic.RESTOptionsGetter) (map[string]rest.Storage, error) {
+	return c.build(scheme, options)
+}

@@ -1,0 +1,172 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package kind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/registry/generic"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/storage/names"
+)
+
+// Kind is a row of a group's table: a resource and its subresources, whatever
+// the Go type behind them. Make one with [New] or [Custom].
+type Kind interface {
+	// Resource returns the plural name.
+	Resource() string
+	// addFieldLabels is called once for each served version, before Storage.
+	addFieldLabels(scheme *runtime.Scheme, version string) error
+	// Storage is called once for each server. It returns the storage of each path
+	// below the version, such as "tenants" and "tenants/status".
+	Storage(scheme *runtime.Scheme, options generic.RESTOptionsGetter) (map[string]rest.Storage, error)
+}
+
+// kind is a Definition with what New derived from it.
+type kind[T any, PT Object[T]] struct {
+	Definition[T]
+	table *table[T, PT]
+}
+
+// New returns the kind that a definition describes. Only T is ever spelled.
+func New[T any, PT Object[T]](d Definition[T]) Kind {
+	if d.Singular == "" {
+		d.Singular = strings.ToLower(d.Kind)
+	}
+	return &kind[T, PT]{Definition: d, table: newTable[T, PT](d.Columns)}
+}
+
+func (k *kind[T, PT]) Resource() string { return k.Plural }
+
+// check reports what a definition lacks or contradicts.
+func (k *kind[T, PT]) check() error {
+	var errs []error
+	if k.Kind == "" || k.Plural == "" {
+		errs = append(errs, errors.New("Kind and Plural must be set"))
+	}
+	indexes := 0
+	for _, f := range k.Fields {
+		if f.Path == "" || f.Value == nil {
+			errs = append(errs, errors.New("a field must have Path and Value"))
+		}
+		if f.Index {
+			indexes++
+		}
+	}
+	if indexes > 1 {
+		errs = append(errs, errors.New("at most one field may have Index"))
+	}
+	for _, c := range k.Columns {
+		if c.Name == "" || c.Value == nil {
+			errs = append(errs, errors.New("a column must have Name and Value"))
+		}
+	}
+	for _, s := range k.Subresources {
+		if s.Name == "" || !s.Part.set() || len(s.Path) == 0 {
+			errs = append(errs, errors.New("a subresource must have Name, Part and Path"))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Storage implements Kind.
+func (k *kind[T, PT]) Storage(scheme *runtime.Scheme, options generic.RESTOptionsGetter) (map[string]rest.Storage, error) {
+	if err := k.check(); err != nil {
+		return nil, fmt.Errorf("definition of kind %q: %w", k.Kind, err)
+	}
+	main, err := k.store(scheme, options)
+	if err != nil {
+		return nil, fmt.Errorf("store of %s: %w", k.Plural, err)
+	}
+	out := map[string]rest.Storage{k.Plural: main}
+	if k.Main != nil {
+		out[k.Plural] = k.Main(main)
+	}
+	subs := k.Subresources
+	if k.Status.set() {
+		subs = append([]Subresource[T]{{
+			Name: "status", Part: k.Status, Path: []string{"status"},
+			Metadata: k.StatusMetadata, Validate: k.Strategy.ValidateStatus,
+		}}, subs...)
+	}
+	for _, sub := range subs {
+		out[k.Plural+"/"+sub.Name] = k.part(scheme, main.Store, sub)
+	}
+	return out, nil
+}
+
+func (k *kind[T, PT]) store(scheme *runtime.Scheme, options generic.RESTOptionsGetter) (*REST, error) {
+	list := schema.GroupVersionKind{Group: k.Group, Version: runtime.APIVersionInternal, Kind: k.Kind + "List"}
+	if _, err := scheme.New(list); err != nil {
+		return nil, err
+	}
+	strategy := mainStrategy[T, PT]{rest.DeclarativeValidation{Scheme: scheme}, names.SimpleNameGenerator, k}
+	store := &genericregistry.Store{
+		NewFunc: func() runtime.Object { return PT(new(T)) },
+		NewListFunc: func() runtime.Object {
+			obj, _ := scheme.New(list) // cannot fail: it did not above
+			return obj
+		},
+		PredicateFunc:             k.predicate,
+		DefaultQualifiedResource:  schema.GroupResource{Group: k.Group, Resource: k.Plural},
+		SingularQualifiedResource: schema.GroupResource{Group: k.Group, Resource: k.Singular},
+		CreateStrategy:            strategy,
+		UpdateStrategy:            strategy,
+		DeleteStrategy:            strategy,
+		ResetFieldsStrategy:       strategy,
+		TableConvertor:            k.table,
+	}
+	if k.Tune != nil {
+		k.Tune(store)
+	}
+	triggers, indexers := k.index()
+	err := store.CompleteWithOptions(&generic.StoreOptions{
+		RESTOptions: options, AttrFunc: k.attributes, TriggerFunc: triggers, Indexers: indexers,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &REST{Store: store, shortNames: k.ShortNames, categories: k.Categories}, nil
+}
+
+// part returns the storage of a subresource. It shares everything with the store
+// but the strategy of updates.
+func (k *kind[T, PT]) part(scheme *runtime.Scheme, main *genericregistry.Store, sub Subresource[T]) rest.Storage {
+	store := *main
+	store.CreateStrategy = nil
+	store.UpdateStrategy = partStrategy[T, PT]{
+		DeclarativeValidation: rest.DeclarativeValidation{Scheme: scheme},
+		kind:                  k, sub: sub, declared: k.declares(scheme, sub.Name),
+	}
+	update := updateREST{store: &store}
+	if sub.UpdateOnly {
+		return &update
+	}
+	return &partREST{updateREST: update, filter: k.resetFilter(scheme, sub)}
+}
+
+// declares says whether the served types know the subresource: the generated
+// validation answers with an internal error for one that they do not name with
+// +k8s:supportsSubresource.
+func (k *kind[T, PT]) declares(scheme *runtime.Scheme, subresource string) bool {
+	for _, gv := range scheme.VersionsForGroupKind(schema.GroupKind{Group: k.Group, Kind: k.Kind}) {
+		obj, err := scheme.New(gv.WithKind(k.Kind))
+		if err != nil || gv.Version == runtime.APIVersionInternal {
+			continue
+		}
+		for _, e := range scheme.Validate(context.Background(), nil, obj, subresource) {
+			if e.Type == field.ErrorTypeInternal {
+				return false
+			}
+		}
+	}
+	return true
+}

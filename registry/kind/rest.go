@@ -1,0 +1,86 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package kind
+
+import (
+	"context"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+)
+
+// REST is the storage of a kind's main endpoint: all verbs of a stored object.
+type REST struct {
+	*genericregistry.Store
+	shortNames, categories []string
+}
+
+var (
+	_ rest.StandardStorage           = (*REST)(nil)
+	_ rest.ShortNamesProvider        = (*REST)(nil)
+	_ rest.CategoriesProvider        = (*REST)(nil)
+	_ rest.Updater                   = (*updateREST)(nil)
+	_ rest.Patcher                   = (*partREST)(nil)
+	_ rest.ResetFieldsFilterStrategy = (*partREST)(nil)
+)
+
+// ShortNames implements rest.ShortNamesProvider.
+func (r *REST) ShortNames() []string { return r.shortNames }
+
+// Categories implements rest.CategoriesProvider.
+func (r *REST) Categories() []string { return r.categories }
+
+// updateREST serves PUT on a subresource. It never creates the parent.
+type updateREST struct{ store *genericregistry.Store }
+
+func (r *updateREST) New() runtime.Object { return r.store.New() }
+
+// Destroy does nothing: the main endpoint destroys the store that both share.
+func (r *updateREST) Destroy() {}
+
+func (r *updateREST) Update(ctx context.Context, name string, obj rest.UpdatedObjectInfo, create rest.ValidateObjectFunc, update rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	return r.store.Update(ctx, name, obj, create, update, false, options)
+}
+
+// partREST serves GET, PUT and PATCH on a subresource.
+type partREST struct {
+	updateREST
+	filter map[fieldpath.APIVersion]fieldpath.Filter
+}
+
+func (r *partREST) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
+	return r.store.Get(ctx, name, options)
+}
+
+func (r *partREST) ConvertToTable(ctx context.Context, obj, options runtime.Object) (*metav1.Table, error) {
+	return r.store.ConvertToTable(ctx, obj, options)
+}
+
+// GetResetFieldsFilter implements rest.ResetFieldsFilterStrategy: server-side
+// apply owns nothing but what the subresource takes over.
+func (r *partREST) GetResetFieldsFilter() map[fieldpath.APIVersion]fieldpath.Filter {
+	return r.filter
+}
+
+func (k *kind[T, PT]) resetFilter(scheme *runtime.Scheme, sub Subresource[T]) map[fieldpath.APIVersion]fieldpath.Filter {
+	path := make([]any, len(sub.Path))
+	for i, p := range sub.Path {
+		path[i] = p
+	}
+	kept := []*fieldpath.SetMatcher{fieldpath.MakePrefixMatcherOrDie(path...)}
+	if sub.Metadata {
+		kept = append(kept, fieldpath.MakePrefixMatcherOrDie("metadata"))
+	}
+	out := map[fieldpath.APIVersion]fieldpath.Filter{}
+	for _, gv := range scheme.VersionsForGroupKind(schema.GroupKind{Group: k.Group, Kind: k.Kind}) {
+		if gv.Version != runtime.APIVersionInternal {
+			out[fieldpath.APIVersion(gv.String())] = fieldpath.NewIncludeMatcherFilter(kept...)
+		}
+	}
+	return out
+}

@@ -1,0 +1,83 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tenancy
+
+import (
+	"context"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/tenancy"
+	"github.com/stoa-project/stoa/apis/tenancy/validation"
+	"github.com/stoa-project/stoa/registry/kind"
+)
+
+// Grants returns the kind Grant.
+func Grants() kind.Kind {
+	return kind.New(kind.Definition[tenancy.Grant]{
+		Group: tenancy.GroupName, Kind: "Grant", Plural: "grants", Categories: []string{"tenancy"},
+		Spec:   kind.PartOf(func(g *tenancy.Grant) *tenancy.GrantSpec { return &g.Spec }),
+		Status: kind.PartOf(func(g *tenancy.Grant) *tenancy.GrantStatus { return &g.Status }),
+		Strategy: kind.Strategy[tenancy.Grant]{
+			Validate: func(_ context.Context, obj *tenancy.Grant) field.ErrorList {
+				return validation.ValidateGrant(obj)
+			},
+			ValidateUpdate: func(_ context.Context, obj, old *tenancy.Grant) field.ErrorList {
+				return validation.ValidateGrantUpdate(obj, old)
+			},
+			ValidateStatus: func(_ context.Context, obj, old *tenancy.Grant) field.ErrorList {
+				return validation.ValidateGrantStatusUpdate(obj, old)
+			},
+			Warnings: func(_ context.Context, obj, old *tenancy.Grant) []string {
+				return validation.WarningsOnGrant(obj, old)
+			},
+		},
+		Columns: []kind.Column[tenancy.Grant]{
+			kind.Name[tenancy.Grant](),
+			{Name: "Subject", Description: "Who gets the permission.",
+				Value: func(g *tenancy.Grant) any { return g.Spec.Subject.Kind + "/" + g.Spec.Subject.Name }},
+			{Name: "Role", Description: "The role that is granted, or that rules are.",
+				Value: func(g *tenancy.Grant) any { return role(g.Spec.RoleRef) }},
+			{Name: "Phase", Description: "Whether the grant is in force.",
+				Value: func(g *tenancy.Grant) any { return string(g.Status.Phase) }},
+			{Name: "Expires", Description: "How long the grant is still in force.",
+				Value: func(g *tenancy.Grant) any { return expires(g) }},
+			kind.Age[tenancy.Grant](),
+			{Name: "Reason", Wide: true, Description: "Why the permission is granted.",
+				Value: func(g *tenancy.Grant) any { return g.Spec.Reason }},
+		},
+		Fields: []kind.Field[tenancy.Grant]{
+			{Path: "status.phase", Value: func(g *tenancy.Grant) string { return string(g.Status.Phase) }},
+		},
+	})
+}
+
+func role(ref *rbacv1.RoleRef) string {
+	if ref == nil {
+		return "<rules>"
+	}
+	return ref.Kind + "/" + ref.Name
+}
+
+// expires prints the time left, by the status if the grant was activated.
+func expires(g *tenancy.Grant) string {
+	end := g.Status.ExpiresAt
+	switch {
+	case end != nil:
+	case g.Spec.ExpiresAt != nil:
+		end = g.Spec.ExpiresAt
+	case g.Spec.Duration != nil:
+		return duration.HumanDuration(g.Spec.Duration.Duration) + " after activation"
+	default:
+		return "<never>"
+	}
+	if end.Before(&metav1.Time{Time: time.Now()}) {
+		return duration.HumanDuration(time.Since(end.Time)) + " ago"
+	}
+	return duration.HumanDuration(time.Until(end.Time))
+}

@@ -1,0 +1,26 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tenancy
+
+import (
+	"github.com/stoa-project/stoa/apis/tenancy"
+	"github.com/stoa-project/stoa/apis/tenancy/install"
+	"github.com/stoa-project/stoa/registry/kind"
+)
+
+// Group returns the group tenancy.stoa.dev. Its types have no protobuf
+// marshallers, so they are stored as JSON.
+func Group() kind.Group {
+	all := []string{"v1", "v1alpha1"}
+	return kind.Group{
+		Name:             tenancy.GroupName,
+		Install:          install.Install,
+		StorageVersion:   "v1",
+		StorageMediaType: "application/json",
+		Resources: []kind.Resource{
+			{Kind: Grants(), Versions: all},
+			{Kind: Tenants(), Versions: all},
+		},
+	}
+}

@@ -1,0 +1,136 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"fmt"
+	"net"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apiserver/pkg/admission"
+	admissionmetrics "k8s.io/apiserver/pkg/admission/metrics"
+	"k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle"
+	"k8s.io/apiserver/pkg/authentication/group"
+	"k8s.io/apiserver/pkg/authentication/request/anonymous"
+	"k8s.io/apiserver/pkg/authentication/request/union"
+	"k8s.io/apiserver/pkg/authentication/request/x509"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
+	"k8s.io/apiserver/pkg/authorization/path"
+	authzunion "k8s.io/apiserver/pkg/authorization/union"
+	openapinamer "k8s.io/apiserver/pkg/endpoints/openapi"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+	"k8s.io/apiserver/pkg/server/filters"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+)
+
+// resync is how often informers of the server go through their objects again.
+const resync = 10 * time.Minute
+
+// openPaths may be read by anyone, as the bootstrap policy of Kubernetes has it.
+var openPaths = []string{"/healthz", "/healthz/*", "/livez", "/livez/*", "/readyz", "/readyz/*", "/version", "/version/"} //nolint:gochecknoglobals // constant
+
+// types are a scheme and what reads and writes its types.
+type types struct {
+	scheme     *runtime.Scheme
+	codecs     serializer.CodecFactory
+	parameters runtime.ParameterCodec
+}
+
+// genericConfig makes the configuration of the handler chain. It opens nothing.
+func (c CompletedOptions) genericConfig(types *types, serving *genericapiserver.SecureServingInfo, loopback *rest.Config, clientCA dynamiccertificates.CAContentProvider) (*genericapiserver.Config, error) {
+	config := genericapiserver.NewConfig(types.codecs)
+	if err := c.Run.ApplyTo(config); err != nil {
+		return nil, err
+	}
+	if c.Run.ExternalHost == "" {
+		config.ExternalAddress = ""
+	}
+	config.SecureServing = serving
+	config.LoopbackClientConfig = loopback
+	config.EnableProfiling = c.Profiling
+	config.LongRunningFunc = filters.BasicLongRunningRequestCheck(
+		sets.NewString("watch", "proxy"), sets.NewString("attach", "exec", "proxy", "log", "portforward"))
+	namer := openapinamer.NewDefinitionNamer(types.scheme)
+	getDefinitions := definitions(c.Groups)
+	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(getDefinitions, namer)
+	config.OpenAPIConfig.Info.Title = "Stoa"
+	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(getDefinitions, namer)
+	config.OpenAPIV3Config.Info.Title = "Stoa"
+	if err := c.APIs.ApplyTo(config, servedVersions(c.Groups), types.scheme); err != nil {
+		return nil, fmt.Errorf("--runtime-config: %w", err)
+	}
+	return config, secure(config, clientCA)
+}
+
+// secure sets who is believed to be whom, and that only administrators may do
+// anything but look at health and version.
+func secure(config *genericapiserver.Config, clientCA dynamiccertificates.CAContentProvider) error {
+	if err := config.Authentication.ApplyClientCert(clientCA, config.SecureServing); err != nil {
+		return fmt.Errorf("client CA: %w", err)
+	}
+	certificates := x509.NewDynamic(clientCA.VerifyOptions, x509.CommonNameUserConversion)
+	config.Authentication.Authenticator = union.NewFailOnError(
+		group.NewAuthenticatedGroupAdder(certificates), anonymous.NewAuthenticator(nil))
+	open, err := path.NewAuthorizer(openPaths)
+	if err != nil {
+		return err
+	}
+	config.Authorization.Authorizer, err = authzunion.New(
+		authzunion.NamedAuthorizer{AuthorizerName: "masters", Authorizer: authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)},
+		authzunion.NamedAuthorizer{AuthorizerName: "paths", Authorizer: open})
+	return err
+}
+
+// newAdmissionOptions returns upstream's flags for the plugins that there are.
+func newAdmissionOptions() *genericoptions.AdmissionOptions {
+	o := &genericoptions.AdmissionOptions{
+		Plugins:                admission.NewPlugins(),
+		Decorators:             admission.Decorators{admission.DecoratorFunc(admissionmetrics.WithControllerMetrics)},
+		RecommendedPluginOrder: []string{lifecycle.PluginName},
+		DefaultOffPlugins:      sets.Set[string]{},
+	}
+	lifecycle.Register(o.Plugins)
+	return o
+}
+
+// admit adds the admission chain. Its informers and clients use the loopback
+// connection.
+func (c CompletedOptions) admit(config *genericapiserver.Config) (informers.SharedInformerFactory, error) {
+	client, err := kubernetes.NewForConfig(config.LoopbackClientConfig)
+	if err != nil {
+		return nil, fmt.Errorf("loopback client: %w", err)
+	}
+	dynamicClient, err := dynamic.NewForConfig(config.LoopbackClientConfig)
+	if err != nil {
+		return nil, fmt.Errorf("loopback client: %w", err)
+	}
+	factory := informers.NewSharedInformerFactory(client, resync)
+	err = c.Admission.ApplyTo(config, factory, client, dynamicClient, config.FeatureGate, config.EffectiveVersion)
+	if err != nil {
+		return nil, fmt.Errorf("admission: %w", err)
+	}
+	return factory, nil
+}
+
+// serve makes the serving side of TLS from upstream's options, which know cipher
+// suites, versions and SNI.
+func (o *ServingOptions) serve(listener net.Listener, cert dynamiccertificates.CertKeyContentProvider) (*genericapiserver.SecureServingInfo, error) {
+	upstream := *o.SecureServingOptions
+	upstream.Listener = listener
+	upstream.ServerCert.GeneratedCert = cert
+	var info *genericapiserver.SecureServingInfo
+	if err := upstream.ApplyTo(&info); err != nil {
+		return nil, fmt.Errorf("secure serving: %w", err)
+	}
+	return info, nil
+}

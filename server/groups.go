@@ -1,0 +1,125 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"fmt"
+	"maps"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	serverstorage "k8s.io/apiserver/pkg/server/storage"
+	openapiutil "k8s.io/apiserver/pkg/util/openapi"
+	"k8s.io/kube-openapi/pkg/common"
+
+	"github.com/stoa-project/stoa/generated/openapi"
+	"github.com/stoa-project/stoa/registry/core"
+	"github.com/stoa-project/stoa/registry/kind"
+	"github.com/stoa-project/stoa/registry/tenancy"
+)
+
+// DefaultGroups returns the built-in API groups.
+func DefaultGroups() []kind.Group {
+	return []kind.Group{core.Group(), tenancy.Group()}
+}
+
+// newScheme returns a scheme with the types of the groups.
+func newScheme(groups []kind.Group) (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
+	for _, g := range groups {
+		if err := g.AddTo(scheme); err != nil {
+			return nil, err
+		}
+	}
+	return scheme, nil
+}
+
+// servedVersions are all versions of the groups, which are served unless
+// --runtime-config says otherwise.
+func servedVersions(groups []kind.Group) *serverstorage.ResourceConfig {
+	config := serverstorage.NewResourceConfig()
+	for _, g := range groups {
+		for _, r := range g.Resources {
+			for _, v := range r.Versions {
+				config.EnableVersions(schema.GroupVersion{Group: g.Name, Version: v})
+			}
+		}
+	}
+	return config
+}
+
+// definitions are the OpenAPI definitions of all groups.
+func definitions(groups []kind.Group) common.GetOpenAPIDefinitions {
+	return openapiutil.GetOpenAPIDefinitionsWithoutDisabledFeatures(func(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
+		all := openapi.GetOpenAPIDefinitions(ref)
+		for _, g := range groups {
+			if g.OpenAPI != nil {
+				maps.Copy(all, g.OpenAPI(ref))
+			}
+		}
+		return all
+	})
+}
+
+// storageFactory says where, in which version and in which encoding each resource
+// is stored.
+func storageFactory(etcd *EtcdOptions, groups []kind.Group, config *genericapiserver.Config, scheme *runtime.Scheme, serializer runtime.StorageSerializer) *serverstorage.DefaultStorageFactory {
+	encoding := serverstorage.NewDefaultResourceEncodingConfigForEffectiveVersion(scheme, config.EffectiveVersion)
+	factory := serverstorage.NewDefaultStorageFactory(etcd.StorageConfig, etcd.DefaultStorageMediaType, serializer,
+		encoding, config.MergedResourceConfig, nil)
+	for _, g := range groups {
+		all := schema.GroupResource{Group: g.Name, Resource: serverstorage.AllResources}
+		if g.StorageMediaType != "" {
+			factory.SetSerializer(all, g.StorageMediaType, nil)
+		}
+		if g.StorageVersion == "" {
+			continue
+		}
+		for _, r := range g.Resources {
+			resource := schema.GroupResource{Group: g.Name, Resource: r.Kind.Resource()}
+			encoding.SetResourceEncoding(resource, schema.GroupVersion{Group: g.Name, Version: g.StorageVersion},
+				schema.GroupVersion{Group: g.Name, Version: runtime.APIVersionInternal})
+		}
+	}
+	return factory
+}
+
+// installGroups builds the stores of the groups and serves them.
+func installGroups(s *genericapiserver.GenericAPIServer, config *genericapiserver.Config, groups []kind.Group, types *types) error {
+	evaluator, err := genericapiserver.NewResourceExpirationEvaluatorFromOptions(genericapiserver.ResourceExpirationEvaluatorOptions{
+		CurrentVersion: config.EffectiveVersion.EmulationVersion(), Prerelease: config.EffectiveVersion.BinaryVersion().PreRelease(),
+	})
+	if err != nil {
+		return err
+	}
+	var named []*genericapiserver.APIGroupInfo
+	for _, g := range groups {
+		info := genericapiserver.NewDefaultAPIGroupInfo(g.Name, types.scheme, types.parameters, types.codecs)
+		info.VersionedResourcesStorageMap, err = g.Storage(types.scheme, config.RESTOptionsGetter, config.MergedResourceConfig.ResourceEnabled)
+		if err != nil {
+			return err
+		}
+		if err := evaluator.RemoveUnavailableKinds(g.Name, types.scheme, info.VersionedResourcesStorageMap, config.MergedResourceConfig); err != nil {
+			return fmt.Errorf("group %q: %w", g.Name, err)
+		}
+		switch {
+		case len(info.VersionedResourcesStorageMap) == 0:
+		case g.Name == "":
+			err = s.InstallLegacyAPIGroup(genericapiserver.DefaultLegacyAPIPrefix, &info)
+		default:
+			named = append(named, &info)
+		}
+		if err != nil {
+			return fmt.Errorf("install core group: %w", err)
+		}
+	}
+	// One call for all: each builds its type converter anew.
+	if err := s.InstallAPIGroups(named...); err != nil {
+		return fmt.Errorf("install groups: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,177 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/google/uuid"
+	"k8s.io/apiserver/pkg/authentication/user"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+
+	"github.com/stoa-project/stoa/server/pki"
+)
+
+const (
+	// Names of the pairs in the pki folder.
+	caName      = "stoa-ca"
+	servingName = "apiserver"
+	adminName   = "admin"
+	// adminUser is who the admin kubeconfig makes its holder.
+	adminUser = "stoa-admin"
+	// kubeconfigFile is the admin kubeconfig in the data folder.
+	kubeconfigFile = "admin.kubeconfig"
+	// kubeconfigEntry names cluster, user and context in it.
+	kubeconfigEntry = "stoa"
+)
+
+// identity is what a server proves itself with, and what its administrator does.
+type identity struct {
+	authority *pki.CA
+	// ca signs client certificates; trust is what clients verify the server by.
+	ca, trust []byte
+	serving   dynamiccertificates.CertKeyContentProvider
+	admin     *pki.Pair
+}
+
+// newIdentity loads the certificates, and makes those that are missing.
+func newIdentity(ctx context.Context, c CompletedOptions) (*identity, error) {
+	authority, err := pki.Store{Dir: c.pki}.EnsureCA(ctx, caName)
+	if err != nil {
+		return nil, err
+	}
+	i := &identity{authority: authority, ca: authority.CertPEM(), trust: authority.CertPEM()}
+	if i.admin, err = authority.EnsureClient(ctx, adminName, pki.Client{User: adminUser, Groups: []string{user.SystemPrivilegedGroup}}); err != nil {
+		return nil, err
+	}
+	if c.Serving.CertFile != "" {
+		file, err := dynamiccertificates.NewDynamicServingContentFromFiles("serving-cert", c.Serving.CertFile, c.Serving.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("--tls-cert-file and --tls-private-key-file: %w", err)
+		}
+		// Who signed it is not known here; a client may trust it by the system's roots.
+		i.serving, i.trust = file, nil
+		return i, nil
+	}
+	return i, i.issueServing(ctx, c)
+}
+
+// issueServing makes the serving certificate for every name that clients may use.
+func (i *identity) issueServing(ctx context.Context, c CompletedOptions) error {
+	var hosts []string
+	for _, ip := range []fmt.Stringer{c.advertise, c.Serving.BindAddress, c.Serving.ExternalAddress} {
+		if text := ip.String(); text != "<nil>" && text != "0.0.0.0" && text != "::" {
+			hosts = append(hosts, text)
+		}
+	}
+	if c.Run.ExternalHost != "" {
+		hosts = append(hosts, c.Run.ExternalHost)
+	}
+	pair, err := i.authority.EnsureServing(ctx, servingName, pki.Serving{Hosts: hosts})
+	if err != nil {
+		return err
+	}
+	if pair.CertFile == "" {
+		i.serving, err = dynamiccertificates.NewStaticCertKeyContent("serving-cert", pair.CertPEM, pair.KeyPEM)
+	} else {
+		// Read again when renew has written them.
+		i.serving, err = dynamiccertificates.NewDynamicServingContentFromFiles("serving-cert", pair.CertFile, pair.KeyFile)
+	}
+	return err
+}
+
+// loopback returns a client for the server itself, which recognises it by a token,
+// and adds the certificate that the client expects.
+func (i *identity) loopback(ctx context.Context, serving *genericapiserver.SecureServingInfo) (*rest.Config, error) {
+	ca, err := pki.Store{}.EnsureCA(ctx, "loopback-ca")
+	if err != nil {
+		return nil, err
+	}
+	pair, err := ca.EnsureServing(ctx, "loopback", pki.Serving{
+		Hosts: []string{genericapiserver.LoopbackClientServerNameOverride}, Lifetime: loopbackLifetime,
+	})
+	if err != nil {
+		return nil, err
+	}
+	cert, err := dynamiccertificates.NewStaticSNICertKeyContent("loopback", pair.CertPEM, pair.KeyPEM, genericapiserver.LoopbackClientServerNameOverride)
+	if err != nil {
+		return nil, err
+	}
+	serving.SNICerts = append([]dynamiccertificates.SNICertKeyContentProvider{cert}, serving.SNICerts...)
+	config, err := serving.NewLoopbackClientConfig(uuid.NewString(), ca.CertPEM())
+	if err != nil {
+		return nil, err
+	}
+	config.ContentType = "application/vnd.kubernetes.protobuf"
+	config.DisableCompression = true
+	return config, nil
+}
+
+// renew keeps the certificates on disk valid until ctx ends, and rewrites the
+// admin kubeconfig with a new certificate.
+func (s *Server) renew(ctx context.Context) {
+	s.identity.authority.RenewLoop(ctx, func(name string, pair *pki.Pair) {
+		if name != adminName {
+			return
+		}
+		s.setAdmin(pair)
+		if err := s.writeAdminKubeconfig(); err != nil {
+			klog.FromContext(ctx).Error(err, "Could not renew the admin kubeconfig")
+		}
+	})
+}
+
+// kubeconfig describes the server and its administrator to clients.
+func (s *Server) kubeconfig() pki.Kubeconfig {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return pki.Kubeconfig{Name: kubeconfigEntry, Server: s.url, CA: s.identity.trust, Client: s.identity.admin}
+}
+
+func (s *Server) setAdmin(pair *pki.Pair) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.identity.admin = pair
+}
+
+// writeAdminKubeconfig writes it into the data folder, if there is one.
+func (s *Server) writeAdminKubeconfig() error {
+	if s.dataDir == "" {
+		return nil
+	}
+	return s.WriteKubeconfig(s.KubeconfigPath())
+}
+
+// KubeconfigPath is where the admin kubeconfig is; empty without a data folder.
+func (s *Server) KubeconfigPath() string {
+	if s.dataDir == "" {
+		return ""
+	}
+	return filepath.Join(s.dataDir, kubeconfigFile)
+}
+
+// WriteKubeconfig writes a kubeconfig with every right to path, with mode 0600.
+func (s *Server) WriteKubeconfig(path string) error {
+	return pki.WriteKubeconfig(path, s.kubeconfig())
+}
+
+// MergeKubeconfig adds the administrator to the kubeconfig that kubectl uses, and
+// returns the file that it changed.
+func (s *Server) MergeKubeconfig() (string, error) {
+	return pki.MergeKubeconfig("", s.kubeconfig(), pki.CurrentIfNone)
+}
+
+// AdminConfig returns a client configuration with every right and no throttling.
+func (s *Server) AdminConfig() *rest.Config {
+	k := s.kubeconfig()
+	return &rest.Config{
+		Host: k.Server, QPS: -1,
+		TLSClientConfig: rest.TLSClientConfig{CAData: k.CA, CertData: k.Client.CertPEM, KeyData: k.Client.KeyPEM},
+	}
+}

@@ -1,0 +1,158 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"time"
+
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	cliflag "k8s.io/component-base/cli/flag"
+	"k8s.io/component-base/compatibility"
+	_ "k8s.io/component-base/metrics/prometheus/workqueue" // queue metrics of the dynamic certificate controllers
+
+	"github.com/stoa-project/stoa/registry/kind"
+	"github.com/stoa-project/stoa/version/effective"
+)
+
+const (
+	// DefaultDataDir is where a server keeps everything, below the working directory.
+	DefaultDataDir = ".stoa"
+	// defaultWatchDrain is how long a stopping server lets watches end before it
+	// cuts them. Upstream's default is not to end them at all, which holds up a stop
+	// until the request timeout is over.
+	defaultWatchDrain = 2 * time.Second
+)
+
+// Options are the settings of a server as users give them: NewOptions has every
+// default, AddFlags binds flags, Complete derives what was left open, Validate
+// checks, and New builds the server.
+type Options struct {
+	// Groups are the API groups that the server has. NewOptions fills in the
+	// built-in ones; programs that use this package append their own.
+	Groups []kind.Group
+	// DataDir holds the embedded etcd, certificates and the admin kubeconfig. Empty:
+	// everything is in a temporary folder that Stop removes.
+	DataDir string
+
+	// Run holds timeouts and limits of requests, feature gates and emulated version.
+	Run *genericoptions.ServerRunOptions
+	// Serving is where and with what certificate the server listens.
+	Serving *ServingOptions
+	// Etcd is where objects are stored.
+	Etcd *EtcdOptions
+	// Authentication says whom the server believes.
+	Authentication *AuthenticationOptions
+	// Admission is the chain of plugins that see a write before it is stored.
+	Admission *genericoptions.AdmissionOptions
+	// APIs switches groups and versions off and on.
+	APIs *genericoptions.APIEnablementOptions
+	// Profiling serves /debug/pprof to administrators.
+	Profiling bool
+}
+
+// NewOptions returns the options of a server with the built-in groups, which
+// keeps its data in DefaultDataDir.
+func NewOptions() *Options {
+	registry := compatibility.NewComponentGlobalsRegistry()
+	if err := registry.Register(compatibility.DefaultKubeComponent, effective.New(), utilfeature.DefaultMutableFeatureGate); err != nil {
+		panic(fmt.Errorf("new registry has an entry: %w", err)) // only a programmer can cause it
+	}
+	run := genericoptions.NewServerRunOptionsForComponent(compatibility.DefaultKubeComponent, registry)
+	run.ShutdownWatchTerminationGracePeriod = defaultWatchDrain
+	return &Options{
+		Groups:         DefaultGroups(),
+		DataDir:        DefaultDataDir,
+		Run:            run,
+		Serving:        newServingOptions(),
+		Etcd:           newEtcdOptions(),
+		Authentication: &AuthenticationOptions{},
+		Admission:      newAdmissionOptions(),
+		APIs:           genericoptions.NewAPIEnablementOptions(),
+		Profiling:      true,
+	}
+}
+
+// AddFlags adds the flags of a server in named sections. Their names are those of
+// kube-apiserver where it has them.
+func (o *Options) AddFlags(sections *cliflag.NamedFlagSets) {
+	data := sections.FlagSet("data")
+	data.StringVar(&o.DataDir, "data-dir", o.DataDir, "Folder of the embedded etcd, the certificates and the admin kubeconfig. Created with mode 0700.")
+	o.Etcd.addEmbeddedFlags(data)
+	o.Etcd.AddFlags(sections.FlagSet("etcd"))
+	o.Serving.AddFlags(sections.FlagSet("secure serving"))
+	o.Authentication.AddFlags(sections.FlagSet("authentication"))
+	o.Run.AddUniversalFlags(sections.FlagSet("generic"))
+	o.APIs.AddFlags(sections.FlagSet("API enablement"))
+	o.Admission.AddFlags(sections.FlagSet("admission"))
+	sections.FlagSet("features").BoolVar(&o.Profiling, "profiling", o.Profiling, "Enable profiling via web interface host:port/debug/pprof/")
+}
+
+// completedOptions is only made by Complete.
+type completedOptions struct {
+	Options
+	// advertise is the address that clients outside this machine use.
+	advertise net.IP
+	// embedded is the folder of the embedded etcd; empty with --etcd-servers.
+	embedded string
+	// pki is the folder of certificates; empty keeps them in memory.
+	pki string
+}
+
+// CompletedOptions are options with everything filled in.
+type CompletedOptions struct {
+	*completedOptions
+}
+
+// Complete derives what was left open. It changes nothing outside o.
+func (o *Options) Complete() (CompletedOptions, error) {
+	c := &completedOptions{Options: *o}
+	if err := o.Run.ComponentGlobalsRegistry.Set(); err != nil {
+		return CompletedOptions{}, fmt.Errorf("--feature-gates, --emulated-version or --min-compatibility-version: %w", err)
+	}
+	var err error
+	if c.advertise, err = c.Serving.advertiseAddress(c.Run.AdvertiseAddress); err != nil {
+		return CompletedOptions{}, err
+	}
+	run := *o.Run
+	run.AdvertiseAddress = c.advertise
+	c.Run = &run
+	if c.DataDir != "" {
+		if c.DataDir, err = filepath.Abs(c.DataDir); err != nil {
+			return CompletedOptions{}, fmt.Errorf("--data-dir %q: %w", o.DataDir, err)
+		}
+		c.pki = filepath.Join(c.DataDir, "pki")
+	}
+	if len(c.Etcd.StorageConfig.Transport.ServerList) == 0 && c.DataDir != "" {
+		c.embedded = filepath.Join(c.DataDir, "etcd")
+	}
+	return CompletedOptions{c}, nil
+}
+
+// Validate reports everything that is wrong with the options. It looks at nothing
+// but the options and changes nothing.
+func (c CompletedOptions) Validate() error {
+	if c.completedOptions == nil {
+		return errors.New("options are not completed: call Options.Complete")
+	}
+	errs := c.Run.Validate()
+	errs = append(errs, c.Serving.Validate()...)
+	errs = append(errs, c.Etcd.Validate()...)
+	errs = append(errs, c.Authentication.Validate()...)
+	errs = append(errs, c.Admission.Validate()...)
+	if c.Serving.CertFile == "" && c.Serving.KeyFile != "" {
+		errs = append(errs, errors.New("--tls-private-key-file must be set together with --tls-cert-file"))
+	}
+	scheme, err := newScheme(c.Groups)
+	if err != nil {
+		return err
+	}
+	errs = append(errs, c.APIs.Validate(scheme)...)
+	return utilerrors.NewAggregate(errs)
+}

@@ -1,0 +1,98 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+
+	"github.com/spf13/pflag"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
+	netutils "k8s.io/utils/net"
+)
+
+const defaultPort = 6443
+
+// ServingOptions say where a server listens and what certificate it shows.
+// Everything that is not here is as in k8s.io/apiserver.
+type ServingOptions struct {
+	*genericoptions.SecureServingOptions
+	// CertFile and KeyFile are the certificate shown to clients that ask for no
+	// other. Both empty: one that the server's own CA signs and renews.
+	CertFile, KeyFile string
+}
+
+func newServingOptions() *ServingOptions {
+	o := genericoptions.NewSecureServingOptions()
+	o.BindAddress = netutils.ParseIPSloppy("0.0.0.0")
+	o.BindPort = defaultPort
+	o.Required = true
+	o.ServerCert.CertDirectory, o.ServerCert.PairName = "", ""
+	return &ServingOptions{SecureServingOptions: o}
+}
+
+// AddFlags adds upstream's flags, but for --cert-dir: --data-dir has that role.
+func (o *ServingOptions) AddFlags(fs *pflag.FlagSet) {
+	all := pflag.NewFlagSet("", pflag.ContinueOnError)
+	o.SecureServingOptions.AddFlags(all)
+	all.VisitAll(func(f *pflag.Flag) {
+		switch f.Name {
+		case "cert-dir", "tls-cert-file", "tls-private-key-file":
+		default:
+			fs.AddFlag(f)
+		}
+	})
+	fs.StringVar(&o.CertFile, "tls-cert-file", o.CertFile, "File containing the default x509 Certificate for HTTPS. (CA cert, if any, concatenated after server cert). If empty, the server's own CA in --data-dir signs one.")
+	fs.StringVar(&o.KeyFile, "tls-private-key-file", o.KeyFile, "File containing the default x509 private key matching --tls-cert-file.")
+}
+
+// Validate reports everything that is wrong with the options.
+func (o *ServingOptions) Validate() []error {
+	errs := o.SecureServingOptions.Validate()
+	if o.Listener != nil {
+		errs = nil // upstream insists on a port even though a listener has one
+	}
+	if o.CertFile != "" && o.KeyFile == "" {
+		errs = append(errs, errors.New("--tls-cert-file must be set together with --tls-private-key-file"))
+	}
+	return errs
+}
+
+// advertiseAddress is the address that clients on other machines use: what the
+// user set, else the bind address, else that of the default interface. A machine
+// without a network advertises the loopback address.
+func (o *ServingOptions) advertiseAddress(set net.IP) (net.IP, error) {
+	if set != nil && !set.IsUnspecified() {
+		return set, nil
+	}
+	ip, err := utilnet.ResolveBindAddress(o.BindAddress)
+	if utilnet.IsNoRoutesError(err) {
+		return net.IPv4(127, 0, 0, 1), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--advertise-address must be set: %w", err)
+	}
+	return ip, nil
+}
+
+// listen opens the port.
+func (o *ServingOptions) listen(ctx context.Context) (net.Listener, error) {
+	if o.Listener != nil {
+		return o.Listener, nil
+	}
+	network := o.BindNetwork
+	if network == "" {
+		network = "tcp"
+	}
+	address := net.JoinHostPort(o.BindAddress.String(), strconv.Itoa(o.BindPort))
+	listener, err := (&net.ListenConfig{}).Listen(ctx, network, address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on --bind-address and --secure-port: %w", err)
+	}
+	return listener, nil
+}

@@ -1,0 +1,193 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"go.etcd.io/etcd/client/pkg/v3/transport"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/client/v3/kubernetes"
+	"go.uber.org/zap"
+	"google.golang.org/grpc/connectivity"
+	"k8s.io/apiserver/pkg/storage/etcd3"
+	"k8s.io/apiserver/pkg/storage/storagebackend"
+	"k8s.io/utils/clock"
+)
+
+const (
+	// keepaliveTime and keepaliveTimeout find a dead etcd within 40 s, as
+	// kube-apiserver does.
+	keepaliveTime    = 30 * time.Second
+	keepaliveTimeout = 10 * time.Second
+	// dialTimeout bounds one attempt to connect.
+	dialTimeout = 20 * time.Second
+)
+
+// Clients holds the etcd clients of one server, one for each set of endpoints.
+// It is safe for concurrent use.
+type Clients struct {
+	// Patience is how long a cluster that does not answer is dialled again at
+	// start before Client gives up. Unset: one attempt.
+	Patience time.Duration
+
+	mu     sync.Mutex
+	shared map[string]*shared
+	closed bool
+}
+
+// shared is one client with the compactor that keeps its cluster small.
+type shared struct {
+	client    *kubernetes.Client
+	compactor etcd3.Compactor
+	close     func()
+}
+
+// Add makes Clients use client for the endpoints instead of dialling them. The
+// caller closes the client after Clients.
+func (c *Clients) Add(endpoints []string, client *clientv3.Client) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := strings.Join(endpoints, ",")
+	if _, ok := c.shared[key]; ok {
+		return fmt.Errorf("etcd endpoints %s have a client already", key)
+	}
+	c.put(key, &shared{client: wrap(client), close: func() {}})
+	return nil
+}
+
+// Client returns the client for a cluster and dials it on first use. It returns
+// once the connection is up, or with an error that names the endpoints.
+func (c *Clients) Client(ctx context.Context, config storagebackend.TransportConfig) (*kubernetes.Client, error) {
+	s, err := c.get(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	return s.client, nil
+}
+
+func (c *Clients) get(ctx context.Context, config storagebackend.TransportConfig) (*shared, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, errors.New("etcd clients are closed")
+	}
+	key := strings.Join(config.ServerList, ",")
+	if s, ok := c.shared[key]; ok {
+		return s, nil
+	}
+	client, err := dial(ctx, config, c.Patience)
+	if err != nil {
+		return nil, err
+	}
+	s := &shared{client: wrap(client), close: func() { _ = client.Close() }}
+	c.put(key, s)
+	return s, nil
+}
+
+// compactor returns the compactor of a cluster and starts it on first use; nil if
+// interval is zero, which switches compaction off.
+func (c *Clients) compactor(s *shared, interval time.Duration) etcd3.Compactor {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.compactor == nil && interval > 0 && !c.closed {
+		compactor := etcd3.NewCompactor(s.client.Client, interval, clock.RealClock{}, nil)
+		s.compactor = compactor
+		closeClient := s.close
+		s.close = func() {
+			compactor.Stop()
+			closeClient()
+		}
+	}
+	return s.compactor
+}
+
+// Close stops all compactors and closes the clients that were dialled. No store
+// may be used afterwards.
+func (c *Clients) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.shared {
+		s.close()
+	}
+	c.shared, c.closed = nil, true
+}
+
+func (c *Clients) put(key string, s *shared) {
+	if c.shared == nil {
+		c.shared = map[string]*shared{}
+	}
+	c.shared[key] = s
+}
+
+// wrap makes the client that etcd3 wants, which measures each call.
+func wrap(client *clientv3.Client) *kubernetes.Client {
+	wrapped := &kubernetes.Client{Client: client}
+	wrapped.Kubernetes = wrapped
+	wrapped.KV = etcd3.NewETCDLatencyTracker(wrapped.KV)
+	return wrapped
+}
+
+// dial connects to a cluster, again and again until patience is used up.
+func dial(ctx context.Context, config storagebackend.TransportConfig, patience time.Duration) (*clientv3.Client, error) {
+	var tls transport.TLSInfo
+	if config.CertFile != "" || config.KeyFile != "" || config.TrustedCAFile != "" {
+		tls = transport.TLSInfo{CertFile: config.CertFile, KeyFile: config.KeyFile, TrustedCAFile: config.TrustedCAFile}
+	}
+	etcdConfig := clientv3.Config{
+		Endpoints:            config.ServerList,
+		DialTimeout:          dialTimeout,
+		DialKeepAliveTime:    keepaliveTime,
+		DialKeepAliveTimeout: keepaliveTimeout,
+		Logger:               zap.NewNop(),
+	}
+	if !tls.Empty() || tls.TrustedCAFile != "" {
+		tlsConfig, err := tls.ClientConfig()
+		if err != nil {
+			return nil, fmt.Errorf("etcd client certificate (--etcd-certfile, --etcd-keyfile, --etcd-cafile): %w", err)
+		}
+		etcdConfig.TLS = tlsConfig
+	}
+	client, err := clientv3.New(etcdConfig)
+	if err != nil {
+		return nil, fmt.Errorf("connect to etcd at %s: %w", strings.Join(config.ServerList, ","), err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, max(patience, dialTimeout))
+	defer cancel()
+	if err := waitReady(ctx, client); err != nil {
+		_ = client.Close()
+		return nil, fmt.Errorf("connect to etcd at %s within %s: %w", strings.Join(config.ServerList, ","), max(patience, dialTimeout), err)
+	}
+	return client, nil
+}
+
+// waitReady returns when one endpoint has answered.
+func waitReady(ctx context.Context, client *clientv3.Client) error {
+	conn := client.ActiveConnection()
+	for {
+		state := conn.GetState()
+		switch state {
+		case connectivity.Ready:
+			return nil
+		case connectivity.Idle:
+			conn.Connect()
+		case connectivity.Shutdown:
+			return errors.New("connection was closed")
+		}
+		if !conn.WaitForStateChange(ctx, state) {
+			// The connection knows why it is not ready, but tells it only to a call.
+			probe, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			if _, err := client.Get(probe, "health"); err != nil {
+				return err
+			}
+			return ctx.Err()
+		}
+	}
+}

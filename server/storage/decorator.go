@@ -1,0 +1,106 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/features"
+	"k8s.io/apiserver/pkg/registry/generic"
+	"k8s.io/apiserver/pkg/storage"
+	"k8s.io/apiserver/pkg/storage/cacher"
+	"k8s.io/apiserver/pkg/storage/etcd3"
+	"k8s.io/apiserver/pkg/storage/storagebackend"
+	"k8s.io/apiserver/pkg/storage/storagebackend/factory"
+	"k8s.io/apiserver/pkg/storage/value/encrypt/identity"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	"k8s.io/client-go/tools/cache"
+)
+
+// RESTOptionsGetter returns a getter that differs from delegate in where the
+// stores come from: from clients, with a watch cache unless uncached says that
+// the resource has none.
+func (c *Clients) RESTOptionsGetter(ctx context.Context, delegate generic.RESTOptionsGetter, uncached func(schema.GroupResource) bool) generic.RESTOptionsGetter {
+	return &optionsGetter{delegate: delegate, decorate: func(gr schema.GroupResource) generic.StorageDecorator {
+		return c.decorator(ctx, !uncached(gr))
+	}}
+}
+
+type optionsGetter struct {
+	delegate generic.RESTOptionsGetter
+	decorate func(schema.GroupResource) generic.StorageDecorator
+}
+
+// GetRESTOptions implements generic.RESTOptionsGetter.
+func (g *optionsGetter) GetRESTOptions(resource schema.GroupResource, example runtime.Object) (generic.RESTOptions, error) {
+	options, err := g.delegate.GetRESTOptions(resource, example)
+	if err == nil {
+		options.Decorator = g.decorate(resource)
+	}
+	return options, err
+}
+
+func (c *Clients) decorator(ctx context.Context, cached bool) generic.StorageDecorator {
+	return func(
+		config *storagebackend.ConfigForResource, prefix string, key func(runtime.Object) (string, error),
+		newObject, newList func() runtime.Object, attributes storage.AttrFunc,
+		triggers storage.IndexerFuncs, indexers *cache.Indexers,
+	) (storage.Interface, factory.DestroyFunc, error) {
+		raw, closeRaw, err := c.etcd3(ctx, config, prefix, newObject, newList)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !cached {
+			return raw, closeRaw, nil
+		}
+		watchCache, err := cacher.NewCacherFromConfig(cacher.Config{
+			Storage: raw, Versioner: storage.APIObjectVersioner{}, Codec: config.Codec,
+			GroupResource: config.GroupResource, EventsHistoryWindow: config.EventsHistoryWindow,
+			ResourcePrefix: prefix, KeyFunc: key, NewFunc: newObject, NewListFunc: newList,
+			GetAttrsFunc: attributes, IndexerFuncs: triggers, Indexers: indexers,
+		})
+		if err != nil {
+			closeRaw()
+			return nil, nil, fmt.Errorf("watch cache of %s: %w", config.GroupResource, err)
+		}
+		delegator := cacher.NewCacheDelegator(watchCache, raw)
+		return delegator, sync.OnceFunc(func() {
+			delegator.Stop()
+			watchCache.Stop()
+			closeRaw()
+		}), nil
+	}
+}
+
+// etcd3 returns the store of one resource, without a cache.
+func (c *Clients) etcd3(ctx context.Context, config *storagebackend.ConfigForResource, prefix string, newObject, newList func() runtime.Object) (storage.Interface, factory.DestroyFunc, error) {
+	shared, err := c.get(ctx, config.Transport)
+	if err != nil {
+		return nil, nil, err
+	}
+	transformer := config.Transformer
+	if transformer == nil {
+		transformer = identity.NewEncryptCheckTransformer()
+	}
+	versioner := storage.APIObjectVersioner{}
+	decoder := etcd3.NewDefaultDecoder(config.Codec, versioner)
+	repairable := utilfeature.DefaultFeatureGate.Enabled(features.AllowUnsafeMalformedObjectDeletion)
+	if repairable {
+		transformer = etcd3.WithCorruptObjErrorHandlingTransformer(transformer)
+		decoder = etcd3.WithCorruptObjErrorHandlingDecoder(decoder)
+	}
+	store, err := etcd3.New(shared.client, c.compactor(shared, config.CompactionInterval), config.Codec, newObject, newList,
+		config.Prefix, prefix, config.GroupResource, transformer, config.LeaseManagerConfig, decoder, versioner)
+	if err != nil {
+		return nil, nil, err
+	}
+	if repairable {
+		return etcd3.NewStoreWithUnsafeCorruptObjectDeletion(store, config.GroupResource), store.Close, nil
+	}
+	return store, store.Close, nil
+}

@@ -1,0 +1,160 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package stoatest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/rest"
+	cliflag "k8s.io/component-base/cli/flag"
+
+	"github.com/stoa-project/stoa/registry/kind"
+	"github.com/stoa-project/stoa/server"
+)
+
+// startTimeout is how long a start may take before the test fails. It is long
+// because machines that run many tests are slow.
+const startTimeout = 2 * time.Minute
+
+// Option changes how a server starts.
+type Option func(*settings)
+
+type settings struct {
+	dir     string
+	groups  []kind.Group
+	flags   []string
+	options []func(*server.Options)
+}
+
+// WithDataDir keeps data and certificates in a folder that outlives the server,
+// so that a second Start finds them. The folder is made if it is missing.
+func WithDataDir(dir string) Option { return func(s *settings) { s.dir = dir } }
+
+// WithGroups serves API groups beside the built-in ones.
+func WithGroups(groups ...kind.Group) Option {
+	return func(s *settings) { s.groups = append(s.groups, groups...) }
+}
+
+// WithFlags sets flags of "stoa start", each as "--name=value".
+func WithFlags(flags ...string) Option {
+	return func(s *settings) { s.flags = append(s.flags, flags...) }
+}
+
+// WithOptions changes options that have no flag. It is called before flags are set.
+func WithOptions(change func(*server.Options)) Option {
+	return func(s *settings) { s.options = append(s.options, change) }
+}
+
+// WithFsync makes etcd wait for the disk, as in production.
+func WithFsync() Option { return WithFlags("--unsafe-no-fsync=false") }
+
+// Server is a running API server.
+type Server struct {
+	tb     testing.TB
+	server *server.Server
+	cancel context.CancelFunc
+	done   chan error
+}
+
+// Start starts a server and returns when it is ready; the test fails if it does
+// not become ready. The server is stopped when the test and its subtests are over.
+func Start(tb testing.TB, options ...Option) *Server {
+	tb.Helper()
+	s, err := start(tb, options)
+	if err != nil {
+		tb.Fatalf("start API server: %v", err)
+	}
+	tb.Cleanup(s.Stop)
+	return s
+}
+
+func start(tb testing.TB, options []Option) (*Server, error) {
+	var set settings
+	for _, option := range options {
+		option(&set)
+	}
+	completed, err := set.complete()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
+	api, err := server.New(ctx, completed)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	s := &Server{tb: tb, server: api, cancel: cancel, done: make(chan error, 1)}
+	go func() {
+		err := api.Run(ctx)
+		cancel()
+		s.done <- err
+		close(s.done)
+	}()
+	waiting, stop := context.WithTimeout(ctx, startTimeout)
+	defer stop()
+	if err := api.WaitReady(waiting); err != nil {
+		s.cancel()
+		return nil, errors.Join(err, <-s.done)
+	}
+	return s, nil
+}
+
+// complete turns settings into options of a server.
+func (s settings) complete() (server.CompletedOptions, error) {
+	o := server.NewOptions()
+	o.DataDir = s.dir
+	o.Groups = append(o.Groups, s.groups...)
+	o.Etcd.UnsafeNoFsync = true
+	o.Serving.BindAddress = net.IPv4(127, 0, 0, 1)
+	o.Serving.BindPort = 0
+	o.Serving.Required = false // a port of 0 is a free one
+	for _, change := range s.options {
+		change(o)
+	}
+	var sections cliflag.NamedFlagSets
+	o.AddFlags(&sections)
+	flags := pflag.NewFlagSet("stoatest", pflag.ContinueOnError)
+	for _, section := range sections.FlagSets {
+		flags.AddFlagSet(section)
+	}
+	if err := flags.Parse(s.flags); err != nil {
+		return server.CompletedOptions{}, err
+	}
+	return o.Complete()
+}
+
+// Config returns a client configuration with every right. Its requests are not
+// throttled. Each call returns a copy.
+func (s *Server) Config() *rest.Config { return s.server.AdminConfig() }
+
+// URL is where the server listens.
+func (s *Server) URL() string { return s.server.URL() }
+
+// Kubeconfig writes a kubeconfig with every right to a file that the test removes,
+// and returns its path.
+func (s *Server) Kubeconfig() string {
+	s.tb.Helper()
+	path := filepath.Join(s.tb.TempDir(), "kubeconfig")
+	if err := s.server.WriteKubeconfig(path); err != nil {
+		s.tb.Fatalf("write kubeconfig: %v", err)
+	}
+	return path
+}
+
+// Stop stops the server, as an interrupt does, and waits until it is gone. Start
+// arranges for it to be called; a test calls it to start the server again on the
+// same data. More calls do nothing.
+func (s *Server) Stop() {
+	s.tb.Helper()
+	s.cancel()
+	if err := <-s.done; err != nil {
+		s.tb.Errorf("API server: %v", err)
+	}
+}
