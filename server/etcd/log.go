@@ -119,6 +119,8 @@ func isNoise(message string) bool {
 		"Failed to detect storage schema version",
 		"failed to detect schema version",
 		"failed to update storage version",
+		// The caller gets the same error.
+		"failed to apply request",
 	} {
 		if len(message) >= len(prefix) && strings.EqualFold(message[:len(prefix)], prefix) {
 			return true
