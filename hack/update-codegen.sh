@@ -69,12 +69,13 @@ find apis -name 'zz_generated.*.go' -delete
 rm -rf generated/{applyconfiguration,clientset,informers,listers,openapi}
 
 step "types: register, deepcopy, lifecycle"
-mapfile -t own_packages < <(packages "${own[@]}")
-"${tools}/register-gen" "${header[@]}" --output-file zz_generated.register.go "${own_packages[@]}"
+own_packages="$(packages "${own[@]}")"
+readonly own_packages
+"${tools}/register-gen" "${header[@]}" --output-file zz_generated.register.go ${own_packages}
 "${tools}/deepcopy-gen" "${header[@]}" --output-file zz_generated.deepcopy.go \
   $(packages "${hubs[@]}" "${own[@]}")
 "${tools}/prerelease-lifecycle-gen" "${header[@]}" --output-file zz_generated.prerelease_lifecycle.go \
-  "${own_packages[@]}"
+  ${own_packages}
 
 step "defaults, conversion, validation"
 "${tools}/defaulter-gen" "${header[@]}" --output-file zz_generated.defaults.go \
@@ -91,23 +92,29 @@ step "openapi"
 "${tools}/openapi-gen" "${header[@]}" --output-file zz_generated.openapi.go \
   --output-dir generated/openapi --output-pkg "${module}/generated/openapi" \
   --output-model-name-file zz_generated.model_name.go --report-filename /dev/null \
-  $(readonly_packages "${described[@]}") "${described[@]}" "${own_packages[@]}"
+  $(readonly_packages "${described[@]}") "${described[@]}" ${own_packages}
 
 step "applyconfiguration, clientset, listers, informers"
-"${tools}/applyconfiguration-gen" "${header[@]}" \
+readonly schema="${tools}/openapi-schema.json"
+go run ./hack/openapi-schema >"${schema}"
+"${tools}/applyconfiguration-gen" "${header[@]}" --openapi-schema "${schema}" \
   --output-dir generated/applyconfiguration --output-pkg "${module}/generated/applyconfiguration" \
-  "${own_packages[@]}"
+  ${own_packages}
+# The generator takes a type's name from its package and not from its model.
+find generated/applyconfiguration -name '*.go' -exec \
+  sed -i.old 's/"com\.github\.stoa-project\.stoa\.apis\./"dev.stoa./' {} +
+find generated/applyconfiguration -name '*.old' -delete
 "${tools}/client-gen" "${header[@]}" \
   --output-dir generated/clientset --output-pkg "${module}/generated/clientset" \
   --clientset-name versioned --input-base "${module}/apis" \
   $(printf -- '--input %s\n' "${own[@]#apis/}") \
   --apply-configuration-package "${module}/generated/applyconfiguration"
 "${tools}/lister-gen" "${header[@]}" \
-  --output-dir generated/listers --output-pkg "${module}/generated/listers" "${own_packages[@]}"
+  --output-dir generated/listers --output-pkg "${module}/generated/listers" ${own_packages}
 "${tools}/informer-gen" "${header[@]}" \
   --output-dir generated/informers --output-pkg "${module}/generated/informers" \
   --versioned-clientset-package "${module}/generated/clientset/versioned" \
-  --listers-package "${module}/generated/listers" "${own_packages[@]}"
+  --listers-package "${module}/generated/listers" ${own_packages}
 
 check_module_cache
 step "done"

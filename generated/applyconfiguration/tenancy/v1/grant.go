@@ -6,8 +6,11 @@
 package v1
 
 import (
+	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
+	internal "github.com/stoa-project/stoa/generated/applyconfiguration/internal"
 	apismetav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	types "k8s.io/apimachinery/pkg/types"
+	managedfields "k8s.io/apimachinery/pkg/util/managedfields"
 	metav1 "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
@@ -38,6 +41,47 @@ func Grant(name, namespace string) *GrantApplyConfiguration {
 	b.WithKind("Grant")
 	b.WithAPIVersion("tenancy.stoa.dev/v1")
 	return b
+}
+
+// ExtractGrantFrom extracts the applied configuration owned by fieldManager from
+// grant for the specified subresource. Pass an empty string for subresource to extract
+// the main resource. Common subresources include "status", "scale", etc.
+// grant must be a unmodified Grant API object that was retrieved from the Kubernetes API.
+// ExtractGrantFrom provides a way to perform a extract/modify-in-place/apply workflow.
+// Note that an extracted apply configuration will contain fewer fields than what the fieldManager previously
+// applied if another fieldManager has updated or force applied any of the previously applied fields.
+func ExtractGrantFrom(grant *tenancyv1.Grant, fieldManager string, subresource string) (*GrantApplyConfiguration, error) {
+	b := &GrantApplyConfiguration{}
+	err := managedfields.ExtractInto(grant, internal.Parser().Type("dev.stoa.tenancy.v1.Grant"), fieldManager, b, subresource)
+	if err != nil {
+		return nil, err
+	}
+	b.WithName(grant.Name)
+	b.WithNamespace(grant.Namespace)
+
+	b.WithKind("Grant")
+	b.WithAPIVersion("tenancy.stoa.dev/v1")
+	return b, nil
+}
+
+// ExtractGrant extracts the applied configuration owned by fieldManager from
+// grant. If no managedFields are found in grant for fieldManager, a
+// GrantApplyConfiguration is returned with only the Name, Namespace (if applicable),
+// APIVersion and Kind populated. It is possible that no managed fields were found for because other
+// field managers have taken ownership of all the fields previously owned by fieldManager, or because
+// the fieldManager never owned fields any fields.
+// grant must be a unmodified Grant API object that was retrieved from the Kubernetes API.
+// ExtractGrant provides a way to perform a extract/modify-in-place/apply workflow.
+// Note that an extracted apply configuration will contain fewer fields than what the fieldManager previously
+// applied if another fieldManager has updated or force applied any of the previously applied fields.
+func ExtractGrant(grant *tenancyv1.Grant, fieldManager string) (*GrantApplyConfiguration, error) {
+	return ExtractGrantFrom(grant, fieldManager, "")
+}
+
+// ExtractGrantStatus extracts the applied configuration owned by fieldManager from
+// grant for the status subresource.
+func ExtractGrantStatus(grant *tenancyv1.Grant, fieldManager string) (*GrantApplyConfiguration, error) {
+	return ExtractGrantFrom(grant, fieldManager, "status")
 }
 
 func (b GrantApplyConfiguration) IsApplyConfiguration() {}

@@ -6,8 +6,11 @@
 package v1alpha1
 
 import (
+	tenancyv1alpha1 "github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
+	internal "github.com/stoa-project/stoa/generated/applyconfiguration/internal"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	types "k8s.io/apimachinery/pkg/types"
+	managedfields "k8s.io/apimachinery/pkg/util/managedfields"
 	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
@@ -38,6 +41,46 @@ func Tenant(name string) *TenantApplyConfiguration {
 	b.WithKind("Tenant")
 	b.WithAPIVersion("tenancy.stoa.dev/v1alpha1")
 	return b
+}
+
+// ExtractTenantFrom extracts the applied configuration owned by fieldManager from
+// tenant for the specified subresource. Pass an empty string for subresource to extract
+// the main resource. Common subresources include "status", "scale", etc.
+// tenant must be a unmodified Tenant API object that was retrieved from the Kubernetes API.
+// ExtractTenantFrom provides a way to perform a extract/modify-in-place/apply workflow.
+// Note that an extracted apply configuration will contain fewer fields than what the fieldManager previously
+// applied if another fieldManager has updated or force applied any of the previously applied fields.
+func ExtractTenantFrom(tenant *tenancyv1alpha1.Tenant, fieldManager string, subresource string) (*TenantApplyConfiguration, error) {
+	b := &TenantApplyConfiguration{}
+	err := managedfields.ExtractInto(tenant, internal.Parser().Type("dev.stoa.tenancy.v1alpha1.Tenant"), fieldManager, b, subresource)
+	if err != nil {
+		return nil, err
+	}
+	b.WithName(tenant.Name)
+
+	b.WithKind("Tenant")
+	b.WithAPIVersion("tenancy.stoa.dev/v1alpha1")
+	return b, nil
+}
+
+// ExtractTenant extracts the applied configuration owned by fieldManager from
+// tenant. If no managedFields are found in tenant for fieldManager, a
+// TenantApplyConfiguration is returned with only the Name, Namespace (if applicable),
+// APIVersion and Kind populated. It is possible that no managed fields were found for because other
+// field managers have taken ownership of all the fields previously owned by fieldManager, or because
+// the fieldManager never owned fields any fields.
+// tenant must be a unmodified Tenant API object that was retrieved from the Kubernetes API.
+// ExtractTenant provides a way to perform a extract/modify-in-place/apply workflow.
+// Note that an extracted apply configuration will contain fewer fields than what the fieldManager previously
+// applied if another fieldManager has updated or force applied any of the previously applied fields.
+func ExtractTenant(tenant *tenancyv1alpha1.Tenant, fieldManager string) (*TenantApplyConfiguration, error) {
+	return ExtractTenantFrom(tenant, fieldManager, "")
+}
+
+// ExtractTenantStatus extracts the applied configuration owned by fieldManager from
+// tenant for the status subresource.
+func ExtractTenantStatus(tenant *tenancyv1alpha1.Tenant, fieldManager string) (*TenantApplyConfiguration, error) {
+	return ExtractTenantFrom(tenant, fieldManager, "status")
 }
 
 func (b TenantApplyConfiguration) IsApplyConfiguration() {}
