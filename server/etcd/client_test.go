@@ -35,7 +35,7 @@ func TestSameErrors(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
-	defer cancel()
+	t.Cleanup(cancel)
 
 	for name, test := range map[string]struct {
 		call func(c *clientv3.Client) error
@@ -148,6 +148,7 @@ func TestSameErrors(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			for kind, client := range map[string]*clientv3.Client{"process": s.Client(), "socket": external} {
 				if err := test.call(client); !errors.Is(err, test.want) {
 					t.Errorf("%s: got %#v, not %#v", kind, err, test.want)
@@ -173,6 +174,7 @@ func TestWatch(t *testing.T) {
 	t.Cleanup(func() { _ = external.Close() })
 	for kind, client := range map[string]*clientv3.Client{"process": s.Client(), "socket": external} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			prefix := kind + "/"
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()

@@ -102,8 +102,7 @@ func denied(path string, cause error) error {
 				info.Mode().Perm(), stat.Uid, os.Geteuid())
 		}
 	}
-	var pathError *fs.PathError
-	if errors.As(cause, &pathError) {
+	if pathError, ok := errors.AsType[*fs.PathError](cause); ok {
 		cause = pathError.Err
 	}
 	return fmt.Errorf("%w: read and write %s%s: %w", ErrPermission, path, owner, cause)

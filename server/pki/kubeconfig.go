@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 
 	"k8s.io/client-go/tools/clientcmd"
-	api "k8s.io/client-go/tools/clientcmd/api"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 // Kubeconfig describes one server and one user. Certificates are embedded, so that the file can be copied.
@@ -51,17 +51,17 @@ func (k Kubeconfig) validate() error {
 	}
 }
 
-func (k Kubeconfig) addTo(config *api.Config) {
-	config.Clusters[k.Name] = &api.Cluster{Server: k.Server, CertificateAuthorityData: k.CA}
-	user := &api.AuthInfo{}
+func (k Kubeconfig) addTo(config *clientcmdapi.Config) {
+	config.Clusters[k.Name] = &clientcmdapi.Cluster{Server: k.Server, CertificateAuthorityData: k.CA}
+	user := &clientcmdapi.AuthInfo{}
 	if k.Client != nil {
 		user.ClientCertificateData, user.ClientKeyData = k.Client.CertPEM, k.Client.KeyPEM
 	}
 	config.AuthInfos[k.Name] = user
-	config.Contexts[k.Name] = &api.Context{Cluster: k.Name, AuthInfo: k.Name, Namespace: k.Namespace}
+	config.Contexts[k.Name] = &clientcmdapi.Context{Cluster: k.Name, AuthInfo: k.Name, Namespace: k.Namespace}
 }
 
-func (k Kubeconfig) isIn(config *api.Config) bool {
+func (k Kubeconfig) isIn(config *clientcmdapi.Config) bool {
 	return config.Clusters[k.Name] != nil || config.AuthInfos[k.Name] != nil || config.Contexts[k.Name] != nil
 }
 
@@ -70,13 +70,13 @@ func WriteKubeconfig(path string, k Kubeconfig) error {
 	if err := k.validate(); err != nil {
 		return err
 	}
-	config := api.NewConfig()
+	config := clientcmdapi.NewConfig()
 	k.addTo(config)
 	config.CurrentContext = k.Name
 	return writeConfig(path, config, keyMode)
 }
 
-func writeConfig(path string, config *api.Config, mode fs.FileMode) error {
+func writeConfig(path string, config *clientcmdapi.Config, mode fs.FileMode) error {
 	content, err := clientcmd.Write(*config)
 	if err != nil {
 		return fmt.Errorf("encode kubeconfig %s: %w", path, err)
@@ -117,7 +117,7 @@ func MergeKubeconfig(path string, k Kubeconfig, current Current) (string, error)
 			inUse = candidate
 		}
 	}
-	change := func(config *api.Config) {
+	change := func(config *clientcmdapi.Config) {
 		k.addTo(config)
 		if inUse == "" || current == CurrentAlways {
 			config.CurrentContext = k.Name
@@ -128,7 +128,7 @@ func MergeKubeconfig(path string, k Kubeconfig, current Current) (string, error)
 	}
 	if current == CurrentAlways && inUse != "" && inUse != target {
 		// The first file that names a context wins, and it is another one.
-		err := changeConfig(inUse, func(config *api.Config) { config.CurrentContext = k.Name })
+		err := changeConfig(inUse, func(config *clientcmdapi.Config) { config.CurrentContext = k.Name })
 		if err != nil {
 			return "", err
 		}
@@ -137,15 +137,14 @@ func MergeKubeconfig(path string, k Kubeconfig, current Current) (string, error)
 }
 
 // loadConfig returns an empty configuration for a file that does not exist.
-func loadConfig(path string) (*api.Config, error) {
+func loadConfig(path string) (*clientcmdapi.Config, error) {
 	config, err := clientcmd.LoadFromFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return api.NewConfig(), nil
+		return clientcmdapi.NewConfig(), nil
 	case err != nil:
 		// The decoder may quote what it could not read, which may be a key: keep only errors of the file system.
-		var pathError *fs.PathError
-		if errors.As(err, &pathError) {
+		if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 			return nil, fmt.Errorf("%w: %w", ErrKubeconfig, pathError)
 		}
 		return nil, fmt.Errorf("%w: %s is not a valid kubeconfig; it was left as it is", ErrKubeconfig, path)
@@ -155,7 +154,7 @@ func loadConfig(path string) (*api.Config, error) {
 }
 
 // changeConfig reads, changes and replaces a file while it holds the lock that kubectl uses.
-func changeConfig(path string, change func(*api.Config)) error {
+func changeConfig(path string, change func(*clientcmdapi.Config)) error {
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
 		path = resolved
 	}

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"k8s.io/client-go/tools/clientcmd"
-	api "k8s.io/client-go/tools/clientcmd/api"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/stoa-project/stoa/server/pki"
 )
@@ -40,7 +40,7 @@ func entry(t testing.TB, name string) pki.Kubeconfig {
 	}
 }
 
-func load(t testing.TB, path string) *api.Config {
+func load(t testing.TB, path string) *clientcmdapi.Config {
 	t.Helper()
 	config, err := clientcmd.LoadFromFile(path)
 	if err != nil {
