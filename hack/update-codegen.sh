@@ -80,9 +80,11 @@ readonly own_packages
 step "defaults, conversion, validation"
 "${tools}/defaulter-gen" "${header[@]}" --output-file zz_generated.defaults.go \
   $(packages "${own[@]}" "${external[@]}")
-# meta/v1 is no peer: it has types with the names, but not the shape, of core types.
+# Our meta/v1 is the peer, because that of apimachinery has types with the
+# names, but not the shape, of core types.
 "${tools}/conversion-gen" "${header[@]}" --output-file zz_generated.conversion.go \
   --base-peer-dirs k8s.io/apimachinery/pkg/conversion,k8s.io/apimachinery/pkg/runtime \
+  --extra-peer-dirs "${module}/apis/meta/v1" \
   $(packages "${own[@]}" "${external[@]}")
 "${tools}/validation-gen" "${header[@]}" --output-file zz_generated.validations.go \
   $(readonly_packages "${unvalidated[@]}") \

@@ -124,7 +124,10 @@ func RegisterConversions(s *runtime.Scheme) error {
 }
 
 func autoConvert_v1_ConfigMap_To_core_ConfigMap(in *corev1.ConfigMap, out *core.ConfigMap, s conversion.Scope) error {
-	*out = *(*core.ConfigMap)(unsafe.Pointer(in))
+	out.ObjectMeta = in.ObjectMeta
+	out.Immutable = (*bool)(unsafe.Pointer(in.Immutable))
+	out.Data = *(*map[string]string)(unsafe.Pointer(&in.Data))
+	out.BinaryData = *(*map[string][]byte)(unsafe.Pointer(&in.BinaryData))
 	return nil
 }
 
@@ -134,7 +137,10 @@ func Convert_v1_ConfigMap_To_core_ConfigMap(in *corev1.ConfigMap, out *core.Conf
 }
 
 func autoConvert_core_ConfigMap_To_v1_ConfigMap(in *core.ConfigMap, out *corev1.ConfigMap, s conversion.Scope) error {
-	*out = *(*corev1.ConfigMap)(unsafe.Pointer(in))
+	out.ObjectMeta = in.ObjectMeta
+	out.Immutable = (*bool)(unsafe.Pointer(in.Immutable))
+	out.Data = *(*map[string]string)(unsafe.Pointer(&in.Data))
+	out.BinaryData = *(*map[string][]byte)(unsafe.Pointer(&in.BinaryData))
 	return nil
 }
 
@@ -144,7 +150,8 @@ func Convert_core_ConfigMap_To_v1_ConfigMap(in *core.ConfigMap, out *corev1.Conf
 }
 
 func autoConvert_v1_ConfigMapList_To_core_ConfigMapList(in *corev1.ConfigMapList, out *core.ConfigMapList, s conversion.Scope) error {
-	*out = *(*core.ConfigMapList)(unsafe.Pointer(in))
+	out.ListMeta = in.ListMeta
+	out.Items = *(*[]core.ConfigMap)(unsafe.Pointer(&in.Items))
 	return nil
 }
 
@@ -154,7 +161,8 @@ func Convert_v1_ConfigMapList_To_core_ConfigMapList(in *corev1.ConfigMapList, ou
 }
 
 func autoConvert_core_ConfigMapList_To_v1_ConfigMapList(in *core.ConfigMapList, out *corev1.ConfigMapList, s conversion.Scope) error {
-	*out = *(*corev1.ConfigMapList)(unsafe.Pointer(in))
+	out.ListMeta = in.ListMeta
+	out.Items = *(*[]corev1.ConfigMap)(unsafe.Pointer(&in.Items))
 	return nil
 }
 
@@ -164,7 +172,9 @@ func Convert_core_ConfigMapList_To_v1_ConfigMapList(in *core.ConfigMapList, out 
 }
 
 func autoConvert_v1_Namespace_To_core_Namespace(in *corev1.Namespace, out *core.Namespace, s conversion.Scope) error {
-	*out = *(*core.Namespace)(unsafe.Pointer(in))
+	out.ObjectMeta = in.ObjectMeta
+	out.Spec = in.Spec
+	out.Status = in.Status
 	return nil
 }
 
@@ -174,7 +184,9 @@ func Convert_v1_Namespace_To_core_Namespace(in *corev1.Namespace, out *core.Name
 }
 
 func autoConvert_core_Namespace_To_v1_Namespace(in *core.Namespace, out *corev1.Namespace, s conversion.Scope) error {
-	*out = *(*corev1.Namespace)(unsafe.Pointer(in))
+	out.ObjectMeta = in.ObjectMeta
+	out.Spec = in.Spec
+	out.Status = in.Status
 	return nil
 }
 
@@ -184,7 +196,8 @@ func Convert_core_Namespace_To_v1_Namespace(in *core.Namespace, out *corev1.Name
 }
 
 func autoConvert_v1_NamespaceList_To_core_NamespaceList(in *corev1.NamespaceList, out *core.NamespaceList, s conversion.Scope) error {
-	*out = *(*core.NamespaceList)(unsafe.Pointer(in))
+	out.ListMeta = in.ListMeta
+	out.Items = *(*[]core.Namespace)(unsafe.Pointer(&in.Items))
 	return nil
 }
 
@@ -194,7 +207,8 @@ func Convert_v1_NamespaceList_To_core_NamespaceList(in *corev1.NamespaceList, ou
 }
 
 func autoConvert_core_NamespaceList_To_v1_NamespaceList(in *core.NamespaceList, out *corev1.NamespaceList, s conversion.Scope) error {
-	*out = *(*corev1.NamespaceList)(unsafe.Pointer(in))
+	out.ListMeta = in.ListMeta
+	out.Items = *(*[]corev1.Namespace)(unsafe.Pointer(&in.Items))
 	return nil
 }
 
@@ -430,7 +444,6 @@ func Convert_url_Values_To_v1_PodProxyOptions(in *url.Values, out *corev1.PodPro
 }
 
 func autoConvert_v1_Secret_To_core_Secret(in *corev1.Secret, out *core.Secret, s conversion.Scope) error {
-	out.TypeMeta = in.TypeMeta
 	out.ObjectMeta = in.ObjectMeta
 	out.Immutable = (*bool)(unsafe.Pointer(in.Immutable))
 	out.Data = *(*map[string][]byte)(unsafe.Pointer(&in.Data))
@@ -440,7 +453,6 @@ func autoConvert_v1_Secret_To_core_Secret(in *corev1.Secret, out *core.Secret, s
 }
 
 func autoConvert_core_Secret_To_v1_Secret(in *core.Secret, out *corev1.Secret, s conversion.Scope) error {
-	out.TypeMeta = in.TypeMeta
 	out.ObjectMeta = in.ObjectMeta
 	out.Immutable = (*bool)(unsafe.Pointer(in.Immutable))
 	out.Data = *(*map[string][]byte)(unsafe.Pointer(&in.Data))
@@ -455,7 +467,6 @@ func Convert_core_Secret_To_v1_Secret(in *core.Secret, out *corev1.Secret, s con
 }
 
 func autoConvert_v1_SecretList_To_core_SecretList(in *corev1.SecretList, out *core.SecretList, s conversion.Scope) error {
-	out.TypeMeta = in.TypeMeta
 	out.ListMeta = in.ListMeta
 	if in.Items != nil {
 		in, out := &in.Items, &out.Items
@@ -477,7 +488,6 @@ func Convert_v1_SecretList_To_core_SecretList(in *corev1.SecretList, out *core.S
 }
 
 func autoConvert_core_SecretList_To_v1_SecretList(in *core.SecretList, out *corev1.SecretList, s conversion.Scope) error {
-	out.TypeMeta = in.TypeMeta
 	out.ListMeta = in.ListMeta
 	if in.Items != nil {
 		in, out := &in.Items, &out.Items

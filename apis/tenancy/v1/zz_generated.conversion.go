@@ -187,7 +187,13 @@ func RegisterConversions(s *runtime.Scheme) error {
 }
 
 func autoConvert_v1_Grant_To_tenancy_Grant(in *Grant, out *tenancy.Grant, s conversion.Scope) error {
-	*out = *(*tenancy.Grant)(unsafe.Pointer(in))
+	out.ObjectMeta = in.ObjectMeta
+	if err := Convert_v1_GrantSpec_To_tenancy_GrantSpec(&in.Spec, &out.Spec, s); err != nil {
+		return err
+	}
+	if err := Convert_v1_GrantStatus_To_tenancy_GrantStatus(&in.Status, &out.Status, s); err != nil {
+		return err
+	}
 	return nil
 }
 
@@ -197,7 +203,13 @@ func Convert_v1_Grant_To_tenancy_Grant(in *Grant, out *tenancy.Grant, s conversi
 }
 
 func autoConvert_tenancy_Grant_To_v1_Grant(in *tenancy.Grant, out *Grant, s conversion.Scope) error {
-	*out = *(*Grant)(unsafe.Pointer(in))
+	out.ObjectMeta = in.ObjectMeta
+	if err := Convert_tenancy_GrantSpec_To_v1_GrantSpec(&in.Spec, &out.Spec, s); err != nil {
+		return err
+	}
+	if err := Convert_tenancy_GrantStatus_To_v1_GrantStatus(&in.Status, &out.Status, s); err != nil {
+		return err
+	}
 	return nil
 }
 
@@ -207,7 +219,8 @@ func Convert_tenancy_Grant_To_v1_Grant(in *tenancy.Grant, out *Grant, s conversi
 }
 
 func autoConvert_v1_GrantList_To_tenancy_GrantList(in *GrantList, out *tenancy.GrantList, s conversion.Scope) error {
-	*out = *(*tenancy.GrantList)(unsafe.Pointer(in))
+	out.ListMeta = in.ListMeta
+	out.Items = *(*[]tenancy.Grant)(unsafe.Pointer(&in.Items))
 	return nil
 }
 
@@ -217,7 +230,8 @@ func Convert_v1_GrantList_To_tenancy_GrantList(in *GrantList, out *tenancy.Grant
 }
 
 func autoConvert_tenancy_GrantList_To_v1_GrantList(in *tenancy.GrantList, out *GrantList, s conversion.Scope) error {
-	*out = *(*GrantList)(unsafe.Pointer(in))
+	out.ListMeta = in.ListMeta
+	out.Items = *(*[]Grant)(unsafe.Pointer(&in.Items))
 	return nil
 }
 
@@ -367,7 +381,13 @@ func Convert_tenancy_Placement_To_v1_Placement(in *tenancy.Placement, out *Place
 }
 
 func autoConvert_v1_Tenant_To_tenancy_Tenant(in *Tenant, out *tenancy.Tenant, s conversion.Scope) error {
-	*out = *(*tenancy.Tenant)(unsafe.Pointer(in))
+	out.ObjectMeta = in.ObjectMeta
+	if err := Convert_v1_TenantSpec_To_tenancy_TenantSpec(&in.Spec, &out.Spec, s); err != nil {
+		return err
+	}
+	if err := Convert_v1_TenantStatus_To_tenancy_TenantStatus(&in.Status, &out.Status, s); err != nil {
+		return err
+	}
 	return nil
 }
 
@@ -377,7 +397,13 @@ func Convert_v1_Tenant_To_tenancy_Tenant(in *Tenant, out *tenancy.Tenant, s conv
 }
 
 func autoConvert_tenancy_Tenant_To_v1_Tenant(in *tenancy.Tenant, out *Tenant, s conversion.Scope) error {
-	*out = *(*Tenant)(unsafe.Pointer(in))
+	out.ObjectMeta = in.ObjectMeta
+	if err := Convert_tenancy_TenantSpec_To_v1_TenantSpec(&in.Spec, &out.Spec, s); err != nil {
+		return err
+	}
+	if err := Convert_tenancy_TenantStatus_To_v1_TenantStatus(&in.Status, &out.Status, s); err != nil {
+		return err
+	}
 	return nil
 }
 
@@ -387,7 +413,8 @@ func Convert_tenancy_Tenant_To_v1_Tenant(in *tenancy.Tenant, out *Tenant, s conv
 }
 
 func autoConvert_v1_TenantList_To_tenancy_TenantList(in *TenantList, out *tenancy.TenantList, s conversion.Scope) error {
-	*out = *(*tenancy.TenantList)(unsafe.Pointer(in))
+	out.ListMeta = in.ListMeta
+	out.Items = *(*[]tenancy.Tenant)(unsafe.Pointer(&in.Items))
 	return nil
 }
 
@@ -397,7 +424,8 @@ func Convert_v1_TenantList_To_tenancy_TenantList(in *TenantList, out *tenancy.Te
 }
 
 func autoConvert_tenancy_TenantList_To_v1_TenantList(in *tenancy.TenantList, out *TenantList, s conversion.Scope) error {
-	*out = *(*TenantList)(unsafe.Pointer(in))
+	out.ListMeta = in.ListMeta
+	out.Items = *(*[]Tenant)(unsafe.Pointer(&in.Items))
 	return nil
 }
 

@@ -120,7 +120,6 @@ func RegisterConversions(s *runtime.Scheme) error {
 }
 
 func autoConvert_v1alpha1_Grant_To_tenancy_Grant(in *Grant, out *tenancy.Grant, s conversion.Scope) error {
-	out.TypeMeta = in.TypeMeta
 	out.ObjectMeta = in.ObjectMeta
 	if err := Convert_v1alpha1_GrantSpec_To_tenancy_GrantSpec(&in.Spec, &out.Spec, s); err != nil {
 		return err
@@ -132,7 +131,6 @@ func autoConvert_v1alpha1_Grant_To_tenancy_Grant(in *Grant, out *tenancy.Grant, 
 }
 
 func autoConvert_tenancy_Grant_To_v1alpha1_Grant(in *tenancy.Grant, out *Grant, s conversion.Scope) error {
-	out.TypeMeta = in.TypeMeta
 	out.ObjectMeta = in.ObjectMeta
 	if err := Convert_tenancy_GrantSpec_To_v1alpha1_GrantSpec(&in.Spec, &out.Spec, s); err != nil {
 		return err
@@ -144,7 +142,6 @@ func autoConvert_tenancy_Grant_To_v1alpha1_Grant(in *tenancy.Grant, out *Grant, 
 }
 
 func autoConvert_v1alpha1_GrantList_To_tenancy_GrantList(in *GrantList, out *tenancy.GrantList, s conversion.Scope) error {
-	out.TypeMeta = in.TypeMeta
 	out.ListMeta = in.ListMeta
 	if in.Items != nil {
 		in, out := &in.Items, &out.Items
@@ -166,7 +163,6 @@ func Convert_v1alpha1_GrantList_To_tenancy_GrantList(in *GrantList, out *tenancy
 }
 
 func autoConvert_tenancy_GrantList_To_v1alpha1_GrantList(in *tenancy.GrantList, out *GrantList, s conversion.Scope) error {
-	out.TypeMeta = in.TypeMeta
 	out.ListMeta = in.ListMeta
 	if in.Items != nil {
 		in, out := &in.Items, &out.Items
@@ -242,7 +238,6 @@ func Convert_tenancy_GrantStatus_To_v1alpha1_GrantStatus(in *tenancy.GrantStatus
 }
 
 func autoConvert_v1alpha1_Tenant_To_tenancy_Tenant(in *Tenant, out *tenancy.Tenant, s conversion.Scope) error {
-	out.TypeMeta = in.TypeMeta
 	out.ObjectMeta = in.ObjectMeta
 	if err := Convert_v1alpha1_TenantSpec_To_tenancy_TenantSpec(&in.Spec, &out.Spec, s); err != nil {
 		return err
@@ -254,7 +249,6 @@ func autoConvert_v1alpha1_Tenant_To_tenancy_Tenant(in *Tenant, out *tenancy.Tena
 }
 
 func autoConvert_tenancy_Tenant_To_v1alpha1_Tenant(in *tenancy.Tenant, out *Tenant, s conversion.Scope) error {
-	out.TypeMeta = in.TypeMeta
 	out.ObjectMeta = in.ObjectMeta
 	if err := Convert_tenancy_TenantSpec_To_v1alpha1_TenantSpec(&in.Spec, &out.Spec, s); err != nil {
 		return err
@@ -266,7 +260,6 @@ func autoConvert_tenancy_Tenant_To_v1alpha1_Tenant(in *tenancy.Tenant, out *Tena
 }
 
 func autoConvert_v1alpha1_TenantList_To_tenancy_TenantList(in *TenantList, out *tenancy.TenantList, s conversion.Scope) error {
-	out.TypeMeta = in.TypeMeta
 	out.ListMeta = in.ListMeta
 	if in.Items != nil {
 		in, out := &in.Items, &out.Items
@@ -288,7 +281,6 @@ func Convert_v1alpha1_TenantList_To_tenancy_TenantList(in *TenantList, out *tena
 }
 
 func autoConvert_tenancy_TenantList_To_v1alpha1_TenantList(in *tenancy.TenantList, out *TenantList, s conversion.Scope) error {
-	out.TypeMeta = in.TypeMeta
 	out.ListMeta = in.ListMeta
 	if in.Items != nil {
 		in, out := &in.Items, &out.Items
