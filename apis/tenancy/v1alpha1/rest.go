@@ -50,6 +50,11 @@ func (r tenantRest) check() error {
 	if !apiequality.Semantic.DeepEqual(r.Spec, hiddenSpec(r.Spec)) {
 		return errors.New("must not hold what has a field")
 	}
+	for _, owner := range r.Owners {
+		if err := owner.check(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -64,6 +69,14 @@ type ownerRest struct {
 	Subject rbacv1.Subject `json:"subject"`
 }
 
+// check keeps a user from hiding one owner behind the text of another.
+func (o ownerRest) check() error {
+	if !inexactSubject(o.Subject) || formatSubject(o.Subject) != o.Text {
+		return errors.New("must not hold a subject that its text expresses")
+	}
+	return nil
+}
+
 // grantRest is what v1alpha1 cannot say about a grant.
 //
 // +k8s:deepcopy-gen=false
@@ -72,7 +85,12 @@ type grantRest struct {
 	Subject *ownerRest `json:"subject,omitempty"`
 }
 
-func (grantRest) check() error { return nil }
+func (r grantRest) check() error {
+	if r.Subject == nil {
+		return nil
+	}
+	return r.Subject.check()
+}
 
 // rest is what one kind puts into the annotation.
 type rest interface{ check() error }
