@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/stoa-project/stoa/apis/tenancy"
+	"github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
 	"github.com/stoa-project/stoa/apis/tenancy/validation"
 	"github.com/stoa-project/stoa/registry/kind"
 )
@@ -24,6 +25,7 @@ func Grants() kind.Kind {
 		Spec:   kind.PartOf(func(g *tenancy.Grant) *tenancy.GrantSpec { return &g.Spec }),
 		Status: kind.PartOf(func(g *tenancy.Grant) *tenancy.GrantStatus { return &g.Status }),
 		Strategy: kind.Strategy[tenancy.Grant]{
+			Prepare: prepareGrant,
 			Validate: func(_ context.Context, obj *tenancy.Grant) field.ErrorList {
 				return validation.ValidateGrant(obj)
 			},
@@ -51,10 +53,18 @@ func Grants() kind.Kind {
 			{Name: "Reason", Wide: true, Description: "Why the permission is granted.",
 				Value: func(g *tenancy.Grant) any { return g.Spec.Reason }},
 		},
+		Paths: alphaPaths(v1alpha1.GrantFieldPaths()),
 		Fields: []kind.Field[tenancy.Grant]{
 			{Path: "status.phase", Value: func(g *tenancy.Grant) string { return string(g.Status.Phase) }},
 		},
 	})
+}
+
+// prepareGrant stores the phase that reading would default to; see prepareTenant.
+func prepareGrant(_ context.Context, obj, old *tenancy.Grant) {
+	if old == nil {
+		obj.Status.Phase = tenancy.GrantPending
+	}
 }
 
 func role(ref *rbacv1.RoleRef) string {

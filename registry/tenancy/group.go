@@ -6,6 +6,7 @@ package tenancy
 import (
 	"github.com/stoa-project/stoa/apis/tenancy"
 	"github.com/stoa-project/stoa/apis/tenancy/install"
+	"github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
@@ -23,4 +24,13 @@ func Group() kind.Group {
 			{Kind: Tenants(), Versions: all},
 		},
 	}
+}
+
+// alphaPaths makes errors name the fields that users of v1alpha1 wrote.
+func alphaPaths(paths []v1alpha1.FieldPath) map[string][]kind.PathRule {
+	rules := make([]kind.PathRule, len(paths))
+	for i, p := range paths {
+		rules[i] = kind.PathRule(p)
+	}
+	return map[string][]kind.PathRule{"v1alpha1": rules}
 }

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/stoa-project/stoa/apis/tenancy"
+	"github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
 	"github.com/stoa-project/stoa/apis/tenancy/validation"
 	"github.com/stoa-project/stoa/registry/kind"
 )
@@ -23,6 +24,7 @@ func Tenants() kind.Kind {
 		Spec:          kind.PartOf(func(t *tenancy.Tenant) *tenancy.TenantSpec { return &t.Spec }),
 		Status:        kind.PartOf(func(t *tenancy.Tenant) *tenancy.TenantStatus { return &t.Status }),
 		Strategy: kind.Strategy[tenancy.Tenant]{
+			Prepare: prepareTenant,
 			Validate: func(_ context.Context, obj *tenancy.Tenant) field.ErrorList {
 				return validation.ValidateTenant(obj)
 			},
@@ -48,11 +50,24 @@ func Tenants() kind.Kind {
 			{Name: "Owners", Type: "integer", Wide: true, Description: "How many subjects own the tenant.",
 				Value: func(t *tenancy.Tenant) any { return int64(len(t.Spec.Owners)) }},
 		},
+		Paths: alphaPaths(v1alpha1.TenantFieldPaths()),
 		Fields: []kind.Field[tenancy.Tenant]{
 			{Path: "spec.suspended", Value: func(t *tenancy.Tenant) string { return strconv.FormatBool(t.Spec.Suspended) }},
 			{Path: "status.phase", Value: func(t *tenancy.Tenant) string { return string(t.Status.Phase) }},
 		},
 	})
+}
+
+// prepareTenant stores the phase that reading would default to: otherwise the next
+// write without a change would store it, and count as one.
+func prepareTenant(_ context.Context, obj, old *tenancy.Tenant) {
+	switch {
+	case old != nil:
+	case obj.Spec.Suspended:
+		obj.Status.Phase = tenancy.TenantSuspended
+	default:
+		obj.Status.Phase = tenancy.TenantActive
+	}
 }
 
 func namespaces(t *tenancy.Tenant) string {

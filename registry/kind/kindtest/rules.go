@@ -63,10 +63,14 @@ func causes(err error) []metav1.StatusCause {
 
 var step = regexp.MustCompile(`[^.\[\]]+|\[[^\]]*\]`) //nolint:gochecknoglobals // constant
 
-// exists says whether a path leads through the object; its last step may be what
-// is missing.
+// exists says whether a path leads through the object. What is missing may be its
+// last step, or a map together with the key.
 func exists(obj any, path string) bool {
 	steps := step.FindAllString(path, -1)
+	last := len(steps) - 1
+	if last > 0 && strings.HasPrefix(steps[last], "[") {
+		last--
+	}
 	for i, s := range steps {
 		key := strings.Trim(s, "[]")
 		var next any
@@ -81,7 +85,7 @@ func exists(obj any, path string) bool {
 			}
 		}
 		if !ok {
-			return i == len(steps)-1
+			return i >= last
 		}
 		obj = next
 	}
