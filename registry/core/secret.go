@@ -26,6 +26,9 @@ func Secrets() kind.Kind {
 			ValidateUpdate: func(_ context.Context, obj, old *core.Secret) field.ErrorList {
 				return validation.ValidateSecretUpdate((*corev1.Secret)(obj), (*corev1.Secret)(old))
 			},
+			Warnings: func(_ context.Context, obj, _ *core.Secret) []string {
+				return validation.WarningsOnSecret((*corev1.Secret)(obj))
+			},
 		},
 		Columns: []kind.Column[core.Secret]{
 			kind.Name[core.Secret](),
