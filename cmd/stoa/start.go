@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -86,6 +87,8 @@ func (o *startOptions) run(ctx context.Context, out io.Writer) error {
 	go func() {
 		if s.WaitReady(ctx) == nil {
 			o.announce(out, s, time.Since(began))
+			debug.FreeOSMemory()
+			trim()
 		}
 	}()
 	return s.Run(ctx)
