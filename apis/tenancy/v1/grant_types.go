@@ -145,8 +145,6 @@ type GrantStatus struct {
 	// +k8s:optional
 	// +listType=map
 	// +listMapKey=type
-	// +k8s:listType=map
-	// +k8s:listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 

@@ -553,14 +553,8 @@ func Validate_GrantStatus(
 			if earlyReturn {
 				return // do not proceed
 			}
-			// lists with map semantics require unique keys
-			if e := validate.ValSliceUnique(ctx, op, fldPath, obj, oldObj,
-				func(a *apismetav1.Condition, b *apismetav1.Condition) bool { return a.Type == b.Type }); len(e) != 0 {
-				errs = append(errs, e...)
-			}
 			// iterate the list and call the type's validation function
-			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj,
-				func(a *apismetav1.Condition, b *apismetav1.Condition) bool { return a.Type == b.Type }, validate.SemanticDeepEqual, metav1.Validate_Condition); len(e) != 0 {
+			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj, nil, nil, metav1.Validate_Condition); len(e) != 0 {
 				errs = append(errs, e...)
 			}
 			return
@@ -1505,14 +1499,8 @@ func Validate_TenantStatus(
 			if earlyReturn {
 				return // do not proceed
 			}
-			// lists with map semantics require unique keys
-			if e := validate.ValSliceUnique(ctx, op, fldPath, obj, oldObj,
-				func(a *apismetav1.Condition, b *apismetav1.Condition) bool { return a.Type == b.Type }); len(e) != 0 {
-				errs = append(errs, e...)
-			}
 			// iterate the list and call the type's validation function
-			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj,
-				func(a *apismetav1.Condition, b *apismetav1.Condition) bool { return a.Type == b.Type }, validate.SemanticDeepEqual, metav1.Validate_Condition); len(e) != 0 {
+			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj, nil, nil, metav1.Validate_Condition); len(e) != 0 {
 				errs = append(errs, e...)
 			}
 			return

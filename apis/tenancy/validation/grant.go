@@ -23,7 +23,9 @@ func ValidateGrant(obj *tenancy.Grant) field.ErrorList {
 	errs = append(errs, validateReserved(&obj.ObjectMeta, meta)...)
 
 	path := field.NewPath("spec")
-	errs = append(errs, validateSubject(obj.Spec.Subject, inAnyNamespace, path.Child("subject"))...)
+	if obj.Spec.Subject != tenancy.UnreadSubject("") { // v1alpha1 has a tag for that
+		errs = append(errs, validateSubject(obj.Spec.Subject, inAnyNamespace, path.Child("subject"))...)
+	}
 	if obj.Spec.RoleRef != nil {
 		errs = append(errs, validateRoleRef(*obj.Spec.RoleRef, path.Child("roleRef"))...)
 	}
