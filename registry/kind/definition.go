@@ -90,8 +90,9 @@ type Strategy[T any] struct {
 	// taken from old and before the generation is counted. What it changes beyond
 	// status must be a field that no user can own. Nil: nothing.
 	Prepare func(ctx context.Context, obj, old *T)
-	// Validate checks a new object, after defaulting. Nil: nothing to check
-	// beyond metadata and declarative validation.
+	// Validate checks a new object, after defaulting. Metadata is checked for it, by
+	// ValidateName and the rules of Kubernetes, and so are the tags of the served
+	// types; it need not repeat either. Nil: nothing else to check.
 	Validate func(ctx context.Context, obj *T) field.ErrorList
 	// ValidateUpdate checks a change, including that obj is valid. Nil: obj is
 	// checked by Validate.

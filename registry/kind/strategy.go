@@ -5,10 +5,12 @@ package kind
 
 import (
 	"context"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/operation"
 	genericvalidation "k8s.io/apimachinery/pkg/api/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -77,6 +79,7 @@ func (s mainStrategy[T, PT]) Validate(ctx context.Context, obj runtime.Object) f
 		validName = genericvalidation.NameIsDNSSubdomain
 	}
 	errs := genericvalidation.ValidateObjectMetaAccessor(typed, !k.ClusterScoped, validName, field.NewPath("metadata"))
+	errs = append(errs, validateFinalizers(typed)...)
 	if k.Strategy.Validate != nil {
 		errs = append(errs, translate(ctx, k.Paths, k.Strategy.Validate(ctx, (*T)(typed)))...)
 	}
@@ -92,7 +95,25 @@ func (s mainStrategy[T, PT]) ValidateUpdate(ctx context.Context, obj, old runtim
 	case k.Strategy.Validate != nil:
 		errs = k.Strategy.Validate(ctx, typed)
 	}
-	return translate(ctx, k.Paths, errs)
+	// The rest of metadata is checked by rest.BeforeUpdate.
+	return append(validateFinalizers(obj.(PT)), translate(ctx, k.Paths, errs)...)
+}
+
+// validateFinalizers refuses names that are neither standard nor qualified, so
+// that finalizers of different owners cannot clash.
+func validateFinalizers(obj metav1.Object) field.ErrorList {
+	var errs field.ErrorList
+	for i, name := range obj.GetFinalizers() {
+		switch name {
+		case string(corev1.FinalizerKubernetes), metav1.FinalizerOrphanDependents, metav1.FinalizerDeleteDependents:
+			continue
+		}
+		if !strings.Contains(name, "/") {
+			errs = append(errs, field.Invalid(field.NewPath("metadata", "finalizers").Index(i), name,
+				"name is neither a standard finalizer name nor is it fully qualified"))
+		}
+	}
+	return errs
 }
 
 func (s mainStrategy[T, PT]) WarningsOnCreate(ctx context.Context, obj runtime.Object) []string {
@@ -175,10 +196,14 @@ func (s partStrategy[T, PT]) PrepareForUpdate(_ context.Context, obj, old runtim
 }
 
 func (s partStrategy[T, PT]) ValidateUpdate(ctx context.Context, obj, old runtime.Object) field.ErrorList {
-	if s.sub.Validate == nil {
-		return nil
+	var errs field.ErrorList
+	if s.sub.Metadata {
+		errs = validateFinalizers(obj.(PT))
 	}
-	return translate(ctx, s.kind.Paths, s.sub.Validate(ctx, (*T)(obj.(PT)), (*T)(old.(PT))))
+	if s.sub.Validate != nil {
+		errs = append(errs, translate(ctx, s.kind.Paths, s.sub.Validate(ctx, (*T)(obj.(PT)), (*T)(old.(PT))))...)
+	}
+	return errs
 }
 
 func (s partStrategy[T, PT]) ValidateDeclaratively(ctx context.Context, obj, old runtime.Object, errs field.ErrorList, op operation.Type, config rest.DeclarativeValidationConfig) field.ErrorList {
