@@ -4,6 +4,9 @@
 package validation
 
 import (
+	"maps"
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -15,17 +18,17 @@ import (
 func ValidateConfigMap(obj *corev1.ConfigMap) field.ErrorList {
 	errs := validateNamespaced(&obj.ObjectMeta)
 	total := 0
-	for key, value := range obj.Data {
+	for _, key := range slices.Sorted(maps.Keys(obj.Data)) {
 		path := field.NewPath("data").Key(key)
 		errs = append(errs, validateDataKey(key, path)...)
 		if _, twice := obj.BinaryData[key]; twice {
 			errs = append(errs, field.Invalid(path, key, "duplicate of key present in binaryData"))
 		}
-		total += len(value)
+		total += len(obj.Data[key])
 	}
-	for key, value := range obj.BinaryData {
+	for _, key := range slices.Sorted(maps.Keys(obj.BinaryData)) {
 		errs = append(errs, validateDataKey(key, field.NewPath("binaryData").Key(key))...)
-		total += len(value)
+		total += len(obj.BinaryData[key])
 	}
 	if total > corev1.MaxSecretSize {
 		// Not data alone and not binaryData alone is too big: the path is empty.

@@ -6,6 +6,8 @@ package validation
 import (
 	"crypto/tls"
 	"encoding/json"
+	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
@@ -22,9 +24,9 @@ func ValidateSecret(obj *corev1.Secret) field.ErrorList {
 	errs := validateNamespaced(&obj.ObjectMeta)
 	path := field.NewPath("data")
 	total := 0
-	for key, value := range obj.Data {
+	for _, key := range slices.Sorted(maps.Keys(obj.Data)) {
 		errs = append(errs, validateDataKey(key, path.Key(key))...)
-		total += len(value)
+		total += len(obj.Data[key])
 	}
 	if total > corev1.MaxSecretSize {
 		errs = append(errs, field.TooLong(path, "" /* not printed */, corev1.MaxSecretSize))
