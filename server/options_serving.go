@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/spf13/pflag"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
@@ -16,7 +17,10 @@ import (
 	netutils "k8s.io/utils/net"
 )
 
-const defaultPort = 6443
+const (
+	defaultPort       = 6443
+	defaultCloseDelay = 100 * time.Millisecond
+)
 
 // ServingOptions say where a server listens and what certificate it shows.
 // Everything that is not here is as in k8s.io/apiserver.
@@ -25,6 +29,9 @@ type ServingOptions struct {
 	// CertFile and KeyFile are the certificate shown to clients that ask for no
 	// other. Both empty: one that the server's own CA signs and renews.
 	CertFile, KeyFile string
+	// CloseDelay is how long a server that stops waits, once every request has been
+	// answered, for clients to close their connections before it does.
+	CloseDelay time.Duration
 }
 
 func newServingOptions() *ServingOptions {
@@ -33,7 +40,7 @@ func newServingOptions() *ServingOptions {
 	o.BindPort = defaultPort
 	o.Required = true
 	o.ServerCert.CertDirectory, o.ServerCert.PairName = "", ""
-	return &ServingOptions{SecureServingOptions: o}
+	return &ServingOptions{SecureServingOptions: o, CloseDelay: defaultCloseDelay}
 }
 
 // AddFlags adds upstream's flags, but for --cert-dir: --data-dir has that role.
@@ -81,18 +88,18 @@ func (o *ServingOptions) advertiseAddress(set net.IP) (net.IP, error) {
 }
 
 // listen opens the port.
-func (o *ServingOptions) listen(ctx context.Context) (net.Listener, error) {
+func (o *ServingOptions) listen(ctx context.Context) (*listener, error) {
 	if o.Listener != nil {
-		return o.Listener, nil
+		return newListener(o.Listener), nil
 	}
 	network := o.BindNetwork
 	if network == "" {
 		network = "tcp"
 	}
 	address := net.JoinHostPort(o.BindAddress.String(), strconv.Itoa(o.BindPort))
-	listener, err := (&net.ListenConfig{}).Listen(ctx, network, address)
+	opened, err := (&net.ListenConfig{}).Listen(ctx, network, address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on --bind-address and --secure-port: %w", err)
 	}
-	return listener, nil
+	return newListener(opened), nil
 }

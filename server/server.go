@@ -45,6 +45,10 @@ type Server struct {
 	etcd    *etcd.Server // nil with --etcd-servers
 	closers []func()
 
+	listener   *listener
+	closeDelay time.Duration
+	drained    <-chan struct{} // closed when every request has been answered
+
 	mu       sync.Mutex // guards the parts of identity that are renewed
 	identity *identity
 }
@@ -89,6 +93,7 @@ func (s *Server) prepare(ctx context.Context, c CompletedOptions, types *types) 
 		return nil, err
 	}
 	s.closers = append(s.closers, func() { _ = listener.Close() })
+	s.listener, s.closeDelay = listener, c.Serving.CloseDelay
 	if s.identity, err = newIdentity(ctx, c); err != nil {
 		return nil, err
 	}
@@ -178,6 +183,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	upstream.StorageConfig.StorageObjectCountTracker = config.StorageObjectCountTracker
 	upstream.SkipHealthEndpoints = true // upstream's checks dial connections of their own
 	etcdOptions.EtcdOptions = &upstream
+	s.drained = config.DrainedNotify()
 	if err := s.addHealthChecks(ctx, config, &etcdOptions, clients); err != nil {
 		return err
 	}
@@ -255,11 +261,29 @@ func (s *Server) Run(ctx context.Context) error {
 		}()
 	}
 	go s.renew(ctx)
+	ended := make(chan struct{})
+	defer close(ended)
+	go s.closeConnections(ended)
 	err := s.generic.PrepareRun().RunWithContext(ctx)
 	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) {
 		err = cause
 	}
 	return err
+}
+
+// closeConnections closes what clients left open once there is nothing more to
+// answer.
+func (s *Server) closeConnections(ended <-chan struct{}) {
+	select {
+	case <-s.drained:
+	case <-ended:
+		return
+	}
+	select {
+	case <-time.After(s.closeDelay):
+	case <-ended:
+	}
+	s.listener.closeConnections()
 }
 
 // close undoes what New did, last first.

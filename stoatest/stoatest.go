@@ -115,6 +115,7 @@ func (s settings) complete() (server.CompletedOptions, error) {
 	o.Serving.BindAddress = net.IPv4(127, 0, 0, 1)
 	o.Serving.BindPort = 0
 	o.Serving.Required = false // a port of 0 is a free one
+	o.Serving.CloseDelay = 0 // tests do not ask a server that they stopped
 	for _, change := range s.options {
 		change(o)
 	}

@@ -23,16 +23,20 @@ const (
 	defaultRequestBytes = 1536 << 10
 	defaultStartTimeout = 30 * time.Second
 
-	// tick and election make a single member elect itself within 20 to 60 ms; etcd wants a ratio of five. A single
-	// member cannot lose an election, so a busy machine delays nothing but the expiry of leases.
-	tickMillis     = 10
-	electionMillis = 50
+	// etcd wants at least five ticks to an election. The start does not wait for one, see awaitReady, and a single member
+	// never loses its lead, however busy the machine is. An election's length also bounds the shortest lease, to 1 s.
+	tickMillis     = 100
+	electionMillis = 500
+	// electInterval is how often a start looks whether it may stand for election.
+	electInterval = time.Millisecond
 
-	// snapshotEntries bounds the log that is read again at a restart.
-	snapshotEntries = 5000
+	// snapshotEntries bounds the log that is read again at a restart. A snapshot of the log is some kilobytes.
+	snapshotEntries = 1000
 	// catchUpEntries is how many applied log entries stay in memory for slow followers. There are none, and at etcd's
-	// default of 5000 a server with objects of 4 kB keeps 20 MB for nothing.
-	catchUpEntries = 100
+	// default of 5000 a server with objects of 4 kB keeps 20 MB for nothing. But it has to be more than are read at a
+	// restart: raft panics if an election begins at the moment when an entry was applied, but is not counted as applied
+	// yet, and is not in memory any more.
+	catchUpEntries = 2 * snapshotEntries
 	// walFiles is how many old 64 MB log segments are kept.
 	walFiles = 2
 	// defragThresholdMegabytes is how much free space in the file makes a start rewrite it (about 1 s per GB).

@@ -15,6 +15,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/kubernetes"
 	"go.etcd.io/etcd/server/v3/embed"
+	"go.etcd.io/raft/v3/raftpb"
 	"k8s.io/klog/v2"
 )
 
@@ -123,22 +124,53 @@ func (s *Server) run(ctx context.Context, config Config, socket string) error {
 	if s.etcd, err = s.startEmbedded(ctx, embedConfig); err != nil {
 		return err
 	}
-	select {
-	case <-s.etcd.Server.ReadyNotify():
-	case <-s.crash.done:
-		return s.crashError()
-	case err := <-s.etcd.Err():
-		s.etcd.Close()
-		return s.explain("serve", err)
-	case <-ctx.Done():
-		s.etcd.Close()
-		return fmt.Errorf("wait for etcd in %s to be ready: %w", s.dir, context.Cause(ctx))
+	if err := s.awaitReady(ctx); err != nil {
+		return err
 	}
 	if s.client, err = newClient(s.etcd.Server, s.endpoint, logger); err != nil {
 		s.etcd.Close()
 		return fmt.Errorf("connect to embedded etcd: %w", err)
 	}
 	return nil
+}
+
+// awaitReady waits until etcd has a leader, which is this member, and has published it. By itself a member lets some
+// ticks pass before it stands for election, in case another one leads. There is no other, so it is told to stand at once,
+// with the message by which a leader that steps down names its successor; a leader ignores it. Short ticks would do as
+// well, but cost 1 % of a processor core for ever.
+func (s *Server) awaitReady(ctx context.Context) error {
+	id := uint64(s.etcd.Server.MemberID())
+	ticker := time.NewTicker(electInterval)
+	defer ticker.Stop()
+	for {
+		if s.mayStand() {
+			stand := &raftpb.Message{Type: raftpb.MsgTimeoutNow.Enum(), From: &id, To: &id}
+			if err := s.etcd.Server.Process(ctx, stand); err != nil && !s.crash.happened() {
+				s.etcd.Close()
+				return fmt.Errorf("elect the only member of etcd in %s: %w", s.dir, err)
+			}
+		}
+		select {
+		case <-s.etcd.Server.ReadyNotify():
+			return nil
+		case <-s.crash.done:
+			return s.crashError()
+		case err := <-s.etcd.Err():
+			s.etcd.Close()
+			return s.explain("serve", err)
+		case <-ctx.Done():
+			s.etcd.Close()
+			return fmt.Errorf("wait for etcd in %s to be ready: %w", s.dir, context.Cause(ctx))
+		case <-ticker.C:
+		}
+	}
+}
+
+// mayStand says whether there is no leader and everything in the log is applied. Raft refuses to stand before that.
+func (s *Server) mayStand() bool {
+	server := s.etcd.Server
+	committed := server.CommittedIndex()
+	return server.Leader() == 0 && committed > 0 && server.AppliedIndex() >= committed
 }
 
 // startEmbedded runs embed.StartEtcd in a goroutine of its own, because etcd ends the goroutine, by way of crash, or

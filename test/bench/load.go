@@ -39,7 +39,11 @@ func drive(ctx context.Context, workers int, duration time.Duration, operation f
 			var mine []time.Duration
 			for time.Since(began) < duration {
 				at := time.Now()
-				if err := operation(ctx, worker, int(count.Add(1))); err != nil {
+				err := operation(ctx, worker, int(count.Add(1)))
+				if errors.Is(err, errDone) {
+					break
+				}
+				if err != nil {
 					return err
 				}
 				mine = append(mine, time.Since(at))
@@ -158,7 +162,7 @@ func measureLoad(ctx context.Context, s settings, r *report) error {
 			}
 		}
 		l, err := drive(ctx, s.clients, s.duration, operation)
-		if err != nil && !errors.Is(err, errDone) {
+		if err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
 		created = len(l.latencies)

@@ -1,0 +1,69 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"net"
+	"sync"
+)
+
+// listener remembers its connections, so that a server that has answered
+// everything can close them. HTTP/2 would wait a second for each client to go by
+// itself, and without end for one whose stream hangs.
+type listener struct {
+	net.Listener
+
+	mu     sync.Mutex
+	conns  map[net.Conn]struct{}
+	closed bool
+}
+
+func newListener(l net.Listener) *listener {
+	return &listener{Listener: l, conns: map[net.Conn]struct{}{}}
+}
+
+// Accept implements net.Listener.
+func (l *listener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	tracked := &trackedConn{Conn: conn, listener: l}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		_ = conn.Close()
+		return nil, net.ErrClosed
+	}
+	l.conns[tracked] = struct{}{}
+	return tracked, nil
+}
+
+// closeConnections closes every connection there is and will be.
+func (l *listener) closeConnections() {
+	l.mu.Lock()
+	conns := l.conns
+	l.conns, l.closed = map[net.Conn]struct{}{}, true
+	l.mu.Unlock()
+	for conn := range conns {
+		_ = conn.Close()
+	}
+}
+
+func (l *listener) forget(conn net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.conns, conn)
+}
+
+// trackedConn leaves the listener's memory when it is closed.
+type trackedConn struct {
+	net.Conn
+	listener *listener
+}
+
+func (c *trackedConn) Close() error {
+	c.listener.forget(c)
+	return c.Conn.Close()
+}
