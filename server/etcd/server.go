@@ -139,15 +139,12 @@ func (s *Server) run(ctx context.Context, config Config, socket string) error {
 // with the message by which a leader that steps down names its successor; a leader ignores it. Short ticks would do as
 // well, but cost 1 % of a processor core for ever.
 func (s *Server) awaitReady(ctx context.Context) error {
-	id := uint64(s.etcd.Server.MemberID())
 	ticker := time.NewTicker(electInterval)
 	defer ticker.Stop()
 	for {
 		if s.mayStand() {
-			stand := &raftpb.Message{Type: raftpb.MsgTimeoutNow.Enum(), From: &id, To: &id}
-			if err := s.etcd.Server.Process(ctx, stand); err != nil && !s.crash.happened() {
-				s.etcd.Close()
-				return fmt.Errorf("elect the only member of etcd in %s: %w", s.dir, err)
+			if err := s.stand(ctx); err != nil {
+				s.logger.V(infoVerbosity).Info("Did not stand for election", "err", err)
 			}
 		}
 		select {
@@ -169,8 +166,20 @@ func (s *Server) awaitReady(ctx context.Context) error {
 // mayStand says whether there is no leader and everything in the log is applied. Raft refuses to stand before that.
 func (s *Server) mayStand() bool {
 	server := s.etcd.Server
-	committed := server.CommittedIndex()
-	return server.Leader() == 0 && committed > 0 && server.AppliedIndex() >= committed
+	return server.Leader() == 0 && server.AppliedIndex() >= server.CommittedIndex()
+}
+
+// stand begins an election.
+func (s *Server) stand(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, standTimeout)
+	defer cancel()
+	id := uint64(s.etcd.Server.MemberID())
+	message := &raftpb.Message{Type: raftpb.MsgTimeoutNow.Enum(), From: &id, To: &id}
+	err := s.etcd.Server.Process(ctx, message)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil // busy, or about to fail: the caller sees which
+	}
+	return err
 }
 
 // startEmbedded runs embed.StartEtcd in a goroutine of its own, because etcd ends the goroutine, by way of crash, or

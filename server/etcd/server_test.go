@@ -214,3 +214,23 @@ func TestCanceledStart(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 }
+
+// TestRestartDuringReplay has more log entries to apply at a start than etcd keeps in memory, and elects itself meanwhile.
+func TestRestartDuringReplay(t *testing.T) {
+	t.Parallel()
+	rounds := 30
+	if testing.Short() {
+		rounds = 10
+	}
+	dir := filepath.Join(t.TempDir(), "data")
+	for round := range rounds {
+		s, err := etcd.Start(t.Context(), etcd.Config{Dir: dir, UnsafeNoFsync: true})
+		if err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		for n := range 60 {
+			put(t, s.Client(), fmt.Sprint(n), fmt.Sprint(round))
+		}
+		stop(t, s)
+	}
+}
