@@ -12,10 +12,9 @@ import (
 )
 
 // trim gives back the pages of the binary and of the database file that only the
-// start needed. The kernel maps 64 kB around every page that is touched, and
-// initialisation touches nearly all of them once: without trim two thirds of the
-// resident memory of an idle server are such pages. Those that are needed again
-// come back from the page cache, at a microsecond each.
+// start needed. The kernel maps what surrounds every page that is touched, and
+// initialisation touches nearly all of the binary once. What is needed again comes
+// back from the page cache, at a microsecond a page.
 //
 // Only mappings that the process never wrote to are dropped; for these the file
 // has the same bytes. Trouble of any kind leaves everything as it is.
