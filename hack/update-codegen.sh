@@ -30,6 +30,11 @@ readonly described=(
   k8s.io/apimachinery/pkg/util/intstr
   k8s.io/apimachinery/pkg/version
 )
+# Their types for which client-go has apply configurations.
+readonly applied=(
+  k8s.io/api/core/v1.{LimitRangeItem,Toleration}:k8s.io/client-go/applyconfigurations/core/v1
+  k8s.io/api/rbac/v1.{PolicyRule,RoleRef,Subject}:k8s.io/client-go/applyconfigurations/rbac/v1
+)
 # Packages of other modules that validation may meet but need not look into.
 readonly unvalidated=(
   k8s.io/apimachinery/pkg/api/resource
@@ -100,6 +105,7 @@ step "applyconfiguration, clientset, listers, informers"
 readonly schema="${tools}/openapi-schema.json"
 go run ./hack/openapi-schema >"${schema}"
 "${tools}/applyconfiguration-gen" "${header[@]}" --openapi-schema "${schema}" \
+  --external-applyconfigurations "$(IFS=,; echo "${applied[*]}")" \
   --output-dir generated/applyconfiguration --output-pkg "${module}/generated/applyconfiguration" \
   ${own_packages}
 # The generator takes a type's name from its package and not from its model.

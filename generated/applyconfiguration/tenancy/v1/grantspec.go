@@ -6,8 +6,8 @@
 package v1
 
 import (
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	rbacv1 "k8s.io/client-go/applyconfigurations/rbac/v1"
 )
 
 // GrantSpecApplyConfiguration represents a declarative configuration of the GrantSpec type for use
@@ -17,13 +17,13 @@ import (
 type GrantSpecApplyConfiguration struct {
 	// subject is the user, group or service account that gets the permission.
 	// Cannot be changed.
-	Subject *rbacv1.Subject `json:"subject,omitempty"`
+	Subject *rbacv1.SubjectApplyConfiguration `json:"subject,omitempty"`
 	// roleRef is the Role of this namespace, or the ClusterRole, that is
 	// granted. Exactly one of roleRef and rules must be set. Cannot be changed.
-	RoleRef *rbacv1.RoleRef `json:"roleRef,omitempty"`
+	RoleRef *rbacv1.RoleRefApplyConfiguration `json:"roleRef,omitempty"`
 	// rules are granted one by one, without a role. Exactly one of roleRef and
 	// rules must be set. Cannot be changed. At most 64 entries.
-	Rules []rbacv1.PolicyRule `json:"rules,omitempty"`
+	Rules []rbacv1.PolicyRuleApplyConfiguration `json:"rules,omitempty"`
 	// expiresAt is the time at which the grant ends. At most one of expiresAt
 	// and duration may be set; with neither, the grant holds until it is
 	// deleted. It may be moved to an earlier time, never to a later one; for
@@ -48,25 +48,28 @@ func GrantSpec() *GrantSpecApplyConfiguration {
 // WithSubject sets the Subject field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Subject field is set to the value of the last call.
-func (b *GrantSpecApplyConfiguration) WithSubject(value rbacv1.Subject) *GrantSpecApplyConfiguration {
-	b.Subject = &value
+func (b *GrantSpecApplyConfiguration) WithSubject(value *rbacv1.SubjectApplyConfiguration) *GrantSpecApplyConfiguration {
+	b.Subject = value
 	return b
 }
 
 // WithRoleRef sets the RoleRef field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the RoleRef field is set to the value of the last call.
-func (b *GrantSpecApplyConfiguration) WithRoleRef(value rbacv1.RoleRef) *GrantSpecApplyConfiguration {
-	b.RoleRef = &value
+func (b *GrantSpecApplyConfiguration) WithRoleRef(value *rbacv1.RoleRefApplyConfiguration) *GrantSpecApplyConfiguration {
+	b.RoleRef = value
 	return b
 }
 
 // WithRules adds the given value to the Rules field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Rules field.
-func (b *GrantSpecApplyConfiguration) WithRules(values ...rbacv1.PolicyRule) *GrantSpecApplyConfiguration {
+func (b *GrantSpecApplyConfiguration) WithRules(values ...*rbacv1.PolicyRuleApplyConfiguration) *GrantSpecApplyConfiguration {
 	for i := range values {
-		b.Rules = append(b.Rules, values[i])
+		if values[i] == nil {
+			panic("nil value passed to WithRules")
+		}
+		b.Rules = append(b.Rules, *values[i])
 	}
 	return b
 }

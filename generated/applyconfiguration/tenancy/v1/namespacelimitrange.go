@@ -6,7 +6,7 @@
 package v1
 
 import (
-	corev1 "k8s.io/api/core/v1"
+	corev1 "k8s.io/client-go/applyconfigurations/core/v1"
 )
 
 // NamespaceLimitRangeApplyConfiguration represents a declarative configuration of the NamespaceLimitRange type for use
@@ -16,7 +16,7 @@ import (
 type NamespaceLimitRangeApplyConfiguration struct {
 	// items are the limits, one for each type of object, with the meaning they
 	// have in a LimitRange.
-	Items []corev1.LimitRangeItem `json:"items,omitempty"`
+	Items []corev1.LimitRangeItemApplyConfiguration `json:"items,omitempty"`
 }
 
 // NamespaceLimitRangeApplyConfiguration constructs a declarative configuration of the NamespaceLimitRange type for use with
@@ -28,9 +28,12 @@ func NamespaceLimitRange() *NamespaceLimitRangeApplyConfiguration {
 // WithItems adds the given value to the Items field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Items field.
-func (b *NamespaceLimitRangeApplyConfiguration) WithItems(values ...corev1.LimitRangeItem) *NamespaceLimitRangeApplyConfiguration {
+func (b *NamespaceLimitRangeApplyConfiguration) WithItems(values ...*corev1.LimitRangeItemApplyConfiguration) *NamespaceLimitRangeApplyConfiguration {
 	for i := range values {
-		b.Items = append(b.Items, values[i])
+		if values[i] == nil {
+			panic("nil value passed to WithItems")
+		}
+		b.Items = append(b.Items, *values[i])
 	}
 	return b
 }

@@ -6,7 +6,7 @@
 package v1
 
 import (
-	rbacv1 "k8s.io/api/rbac/v1"
+	rbacv1 "k8s.io/client-go/applyconfigurations/rbac/v1"
 )
 
 // NamespaceRoleBindingApplyConfiguration represents a declarative configuration of the NamespaceRoleBinding type for use
@@ -18,10 +18,10 @@ type NamespaceRoleBindingApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// roleRef is the role that is bound. It can be a Role of the new namespace
 	// or a ClusterRole.
-	RoleRef *rbacv1.RoleRef `json:"roleRef,omitempty"`
+	RoleRef *rbacv1.RoleRefApplyConfiguration `json:"roleRef,omitempty"`
 	// subjects get the role. When empty, the owners of the tenant get it. A
 	// service account without a namespace is one of the new namespace.
-	Subjects []rbacv1.Subject `json:"subjects,omitempty"`
+	Subjects []rbacv1.SubjectApplyConfiguration `json:"subjects,omitempty"`
 }
 
 // NamespaceRoleBindingApplyConfiguration constructs a declarative configuration of the NamespaceRoleBinding type for use with
@@ -41,17 +41,20 @@ func (b *NamespaceRoleBindingApplyConfiguration) WithName(value string) *Namespa
 // WithRoleRef sets the RoleRef field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the RoleRef field is set to the value of the last call.
-func (b *NamespaceRoleBindingApplyConfiguration) WithRoleRef(value rbacv1.RoleRef) *NamespaceRoleBindingApplyConfiguration {
-	b.RoleRef = &value
+func (b *NamespaceRoleBindingApplyConfiguration) WithRoleRef(value *rbacv1.RoleRefApplyConfiguration) *NamespaceRoleBindingApplyConfiguration {
+	b.RoleRef = value
 	return b
 }
 
 // WithSubjects adds the given value to the Subjects field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Subjects field.
-func (b *NamespaceRoleBindingApplyConfiguration) WithSubjects(values ...rbacv1.Subject) *NamespaceRoleBindingApplyConfiguration {
+func (b *NamespaceRoleBindingApplyConfiguration) WithSubjects(values ...*rbacv1.SubjectApplyConfiguration) *NamespaceRoleBindingApplyConfiguration {
 	for i := range values {
-		b.Subjects = append(b.Subjects, values[i])
+		if values[i] == nil {
+			panic("nil value passed to WithSubjects")
+		}
+		b.Subjects = append(b.Subjects, *values[i])
 	}
 	return b
 }

@@ -6,7 +6,7 @@
 package v1
 
 import (
-	corev1 "k8s.io/api/core/v1"
+	corev1 "k8s.io/client-go/applyconfigurations/core/v1"
 )
 
 // PlacementApplyConfiguration represents a declarative configuration of the Placement type for use
@@ -19,7 +19,7 @@ type PlacementApplyConfiguration struct {
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
 	// tolerations are added to every pod of the tenant, so that it may run on
 	// nodes that keep others away.
-	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
+	Tolerations []corev1.TolerationApplyConfiguration `json:"tolerations,omitempty"`
 }
 
 // PlacementApplyConfiguration constructs a declarative configuration of the Placement type for use with
@@ -45,9 +45,12 @@ func (b *PlacementApplyConfiguration) WithNodeSelector(entries map[string]string
 // WithTolerations adds the given value to the Tolerations field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Tolerations field.
-func (b *PlacementApplyConfiguration) WithTolerations(values ...corev1.Toleration) *PlacementApplyConfiguration {
+func (b *PlacementApplyConfiguration) WithTolerations(values ...*corev1.TolerationApplyConfiguration) *PlacementApplyConfiguration {
 	for i := range values {
-		b.Tolerations = append(b.Tolerations, values[i])
+		if values[i] == nil {
+			panic("nil value passed to WithTolerations")
+		}
+		b.Tolerations = append(b.Tolerations, *values[i])
 	}
 	return b
 }

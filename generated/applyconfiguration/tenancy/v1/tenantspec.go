@@ -6,7 +6,7 @@
 package v1
 
 import (
-	rbacv1 "k8s.io/api/rbac/v1"
+	rbacv1 "k8s.io/client-go/applyconfigurations/rbac/v1"
 )
 
 // TenantSpecApplyConfiguration represents a declarative configuration of the TenantSpec type for use
@@ -21,7 +21,7 @@ type TenantSpecApplyConfiguration struct {
 	// delete such namespaces. They are users, groups or service accounts; a
 	// service account needs its namespace. A tenant without owners can be used
 	// by nobody but the administrators. At most 256 entries.
-	Owners []rbacv1.Subject `json:"owners,omitempty"`
+	Owners []rbacv1.SubjectApplyConfiguration `json:"owners,omitempty"`
 	// namespaces says how many namespaces the tenant may have, and what each of
 	// them carries.
 	Namespaces *TenantNamespacesApplyConfiguration `json:"namespaces,omitempty"`
@@ -55,9 +55,12 @@ func (b *TenantSpecApplyConfiguration) WithDisplayName(value string) *TenantSpec
 // WithOwners adds the given value to the Owners field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Owners field.
-func (b *TenantSpecApplyConfiguration) WithOwners(values ...rbacv1.Subject) *TenantSpecApplyConfiguration {
+func (b *TenantSpecApplyConfiguration) WithOwners(values ...*rbacv1.SubjectApplyConfiguration) *TenantSpecApplyConfiguration {
 	for i := range values {
-		b.Owners = append(b.Owners, values[i])
+		if values[i] == nil {
+			panic("nil value passed to WithOwners")
+		}
+		b.Owners = append(b.Owners, *values[i])
 	}
 	return b
 }
