@@ -14,10 +14,9 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 	admissionmetrics "k8s.io/apiserver/pkg/admission/metrics"
 	"k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle"
-	"k8s.io/apiserver/pkg/authentication/group"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/request/anonymous"
 	"k8s.io/apiserver/pkg/authentication/request/union"
-	"k8s.io/apiserver/pkg/authentication/request/x509"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
 	"k8s.io/apiserver/pkg/authorization/path"
@@ -31,6 +30,8 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+
+	"github.com/stoa-project/stoa/authn/certificate"
 )
 
 // resync is how often informers of the server go through their objects again.
@@ -47,7 +48,7 @@ type types struct {
 }
 
 // genericConfig makes the configuration of the handler chain. It opens nothing.
-func (c CompletedOptions) genericConfig(types *types, serving *genericapiserver.SecureServingInfo, loopback *rest.Config, clientCA dynamiccertificates.CAContentProvider) (*genericapiserver.Config, error) {
+func (c CompletedOptions) genericConfig(types *types, serving *genericapiserver.SecureServingInfo, loopback *rest.Config, clientCAs []dynamiccertificates.CAContentProvider) (*genericapiserver.Config, error) {
 	config := genericapiserver.NewConfig(types.codecs)
 	if err := c.Run.ApplyTo(config); err != nil {
 		return nil, err
@@ -69,18 +70,21 @@ func (c CompletedOptions) genericConfig(types *types, serving *genericapiserver.
 	if err := c.APIs.ApplyTo(config, servedVersions(c.Groups), types.scheme); err != nil {
 		return nil, fmt.Errorf("--runtime-config: %w", err)
 	}
-	return config, secure(config, clientCA)
+	return config, secure(config, clientCAs)
 }
 
 // secure sets who is believed to be whom, and that only administrators may do
 // anything but look at health and version.
-func secure(config *genericapiserver.Config, clientCA dynamiccertificates.CAContentProvider) error {
-	if err := config.Authentication.ApplyClientCert(clientCA, config.SecureServing); err != nil {
-		return fmt.Errorf("client CA: %w", err)
+func secure(config *genericapiserver.Config, clientCAs []dynamiccertificates.CAContentProvider) error {
+	// One authenticator for each: a union of CAs is parsed anew whenever it is asked.
+	var methods []authenticator.Request
+	for _, ca := range clientCAs {
+		if err := config.Authentication.ApplyClientCert(ca, config.SecureServing); err != nil {
+			return fmt.Errorf("client CA: %w", err)
+		}
+		methods = append(methods, certificate.New(ca.VerifyOptions))
 	}
-	certificates := x509.NewDynamic(clientCA.VerifyOptions, x509.CommonNameUserConversion)
-	config.Authentication.Authenticator = union.NewFailOnError(
-		group.NewAuthenticatedGroupAdder(certificates), anonymous.NewAuthenticator(nil))
+	config.Authentication.Authenticator = union.NewFailOnError(union.New(methods...), anonymous.NewAuthenticator(nil))
 	open, err := path.NewAuthorizer(openPaths)
 	if err != nil {
 		return err

@@ -36,14 +36,17 @@ func (o *AuthenticationOptions) Validate() []error {
 
 // clientCAs returns the CAs that sign client certificates: own and those of the
 // file, which is read again when it changes.
-func (o *AuthenticationOptions) clientCAs(own []byte) (dynamiccertificates.CAContentProvider, error) {
+func (o *AuthenticationOptions) clientCAs(own []byte) ([]dynamiccertificates.CAContentProvider, error) {
 	ca, err := dynamiccertificates.NewStaticCAContent("stoa-ca", own)
-	if err != nil || o.ClientCAFile == "" {
-		return ca, err
+	if err != nil {
+		return nil, err
+	}
+	if o.ClientCAFile == "" {
+		return []dynamiccertificates.CAContentProvider{ca}, nil
 	}
 	file, err := dynamiccertificates.NewDynamicCAContentFromFile("client-ca-bundle", o.ClientCAFile)
 	if err != nil {
 		return nil, fmt.Errorf("--client-ca-file: %w", err)
 	}
-	return dynamiccertificates.NewUnionCAContentProvider(ca, file), nil
+	return []dynamiccertificates.CAContentProvider{ca, file}, nil
 }
