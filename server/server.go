@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	genericapiserver "k8s.io/apiserver/pkg/server"
@@ -105,7 +106,7 @@ func (s *Server) prepare(ctx context.Context, c CompletedOptions, types *types) 
 	if err != nil {
 		return nil, err
 	}
-	clientCA, err := c.Authentication.clientCAs(s.identity.ca)
+	clientCAs, err := c.Authentication.clientCAs(s.identity.ca)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +114,7 @@ func (s *Server) prepare(ctx context.Context, c CompletedOptions, types *types) 
 	if err := s.writeAdminKubeconfig(); err != nil {
 		return nil, err
 	}
-	return c.genericConfig(types, serving, loopback, clientCA)
+	return c.genericConfig(types, serving, loopback, clientCAs)
 }
 
 // url is where clients on this machine reach the server.
@@ -296,6 +297,15 @@ func (s *Server) close() {
 
 // URL is where clients on this machine reach the server.
 func (s *Server) URL() string { return s.url }
+
+// Etcd is a client of the embedded etcd, for what the API has no call for, such as
+// compaction. It works while the server runs; nil with --etcd-servers.
+func (s *Server) Etcd() *clientv3.Client {
+	if s.etcd == nil {
+		return nil
+	}
+	return s.etcd.Client()
+}
 
 // Loopback returns a client configuration with every right, for code in the same
 // process. It works while the server runs.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"k8s.io/client-go/rest"
 	cliflag "k8s.io/component-base/cli/flag"
 
@@ -115,7 +116,7 @@ func (s settings) complete() (server.CompletedOptions, error) {
 	o.Serving.BindAddress = net.IPv4(127, 0, 0, 1)
 	o.Serving.BindPort = 0
 	o.Serving.Required = false // a port of 0 is a free one
-	o.Serving.CloseDelay = 0 // tests do not ask a server that they stopped
+	o.Serving.CloseDelay = 0   // tests do not ask a server that they stopped
 	for _, change := range s.options {
 		change(o)
 	}
@@ -137,6 +138,9 @@ func (s *Server) Config() *rest.Config { return s.server.AdminConfig() }
 
 // URL is where the server listens.
 func (s *Server) URL() string { return s.server.URL() }
+
+// Etcd is a client of the server's etcd, to see what is stored or to compact it.
+func (s *Server) Etcd() *clientv3.Client { return s.server.Etcd() }
 
 // Kubeconfig writes a kubeconfig with every right to a file that the test removes,
 // and returns its path.
