@@ -6,6 +6,7 @@ package server
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -88,6 +89,16 @@ func storageFactory(etcd *EtcdOptions, groups []kind.Group, config *genericapise
 	return factory
 }
 
+// withoutProtobuf serves types that have no protobuf marshallers. It does not offer
+// protobuf, so that clients that prefer it get what they accept next.
+type withoutProtobuf struct{ runtime.NegotiatedSerializer }
+
+func (s withoutProtobuf) SupportedMediaTypes() []runtime.SerializerInfo {
+	return slices.DeleteFunc(slices.Clone(s.NegotiatedSerializer.SupportedMediaTypes()), func(info runtime.SerializerInfo) bool {
+		return info.MediaType == runtime.ContentTypeProtobuf
+	})
+}
+
 // installGroups builds the stores of the groups and serves them.
 func installGroups(s *genericapiserver.GenericAPIServer, config *genericapiserver.Config, groups []kind.Group, types *types) error {
 	evaluator, err := genericapiserver.NewResourceExpirationEvaluatorFromOptions(genericapiserver.ResourceExpirationEvaluatorOptions{
@@ -99,6 +110,9 @@ func installGroups(s *genericapiserver.GenericAPIServer, config *genericapiserve
 	var named []*genericapiserver.APIGroupInfo
 	for _, g := range groups {
 		info := genericapiserver.NewDefaultAPIGroupInfo(g.Name, types.scheme, types.parameters, types.codecs)
+		if g.StorageMediaType == runtime.ContentTypeJSON {
+			info.NegotiatedSerializer = withoutProtobuf{info.NegotiatedSerializer}
+		}
 		info.VersionedResourcesStorageMap, err = g.Storage(types.scheme, config.RESTOptionsGetter, config.MergedResourceConfig.ResourceEnabled)
 		if err != nil {
 			return err

@@ -80,7 +80,15 @@ func New(ctx context.Context, c CompletedOptions) (_ *Server, err error) {
 	result := <-stored
 	s.etcd = result.etcd
 	s.closers = append(s.closers, result.close)
-	if err := errors.Join(result.err, prepareErr); err != nil {
+	// Often both have the same cause, for example a folder that cannot be written.
+	if result.err != nil {
+		return nil, result.err
+	}
+	if prepareErr != nil {
+		return nil, prepareErr
+	}
+	// Not before etcd has the lock: another server may be using the folder.
+	if err := s.writeAdminKubeconfig(); err != nil {
 		return nil, err
 	}
 	return s, s.assemble(ctx, c, config, types, clients, result.endpoints)
@@ -111,9 +119,6 @@ func (s *Server) prepare(ctx context.Context, c CompletedOptions, types *types) 
 		return nil, err
 	}
 	s.url, s.dataDir = c.url(listener.Addr()), c.DataDir
-	if err := s.writeAdminKubeconfig(); err != nil {
-		return nil, err
-	}
 	return c.genericConfig(types, serving, loopback, clientCAs)
 }
 

@@ -89,7 +89,7 @@ func (k *kind[T, PT]) index() (storage.IndexerFuncs, *cache.Indexers) {
 // served version.
 func (k *kind[T, PT]) addFieldLabels(scheme *runtime.Scheme, version string) error {
 	gvk := schema.GroupVersionKind{Group: k.Group, Version: version, Kind: k.Kind}
-	known := make(map[string]bool, len(k.Fields))
+	known := map[string]bool{nameField: true, namespaceField: !k.ClusterScoped}
 	for _, f := range k.Fields {
 		known[f.Path] = true
 	}
@@ -97,6 +97,6 @@ func (k *kind[T, PT]) addFieldLabels(scheme *runtime.Scheme, version string) err
 		if known[label] {
 			return label, value, nil
 		}
-		return runtime.DefaultMetaV1FieldSelectorConversion(label, value)
+		return "", "", fmt.Errorf("field label not supported: %s", label)
 	})
 }

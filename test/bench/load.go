@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -152,6 +154,9 @@ func measureLoad(ctx context.Context, s settings, r *report) error {
 	}
 	created := 0
 	for _, step := range steps {
+		if !s.only.MatchString(step.name) {
+			continue
+		}
 		operation := step.operation
 		if operation == nil {
 			operation = func(ctx context.Context, w, i int) error {
@@ -161,18 +166,23 @@ func measureLoad(ctx context.Context, s settings, r *report) error {
 				return a.call(ctx, w, http.MethodDelete, fmt.Sprintf("%s/t%d", tenants, i), asJSON, nil)
 			}
 		}
+		profiled := a.profile(ctx, s, step.name)
 		l, err := drive(ctx, s.clients, s.duration, operation)
-		if err != nil {
+		if err := errors.Join(err, <-profiled); err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
 		created = len(l.latencies)
 		r.load(step.name, step.unit, step.yardstick, l)
 	}
-	if err := measureList(ctx, s, a, r); err != nil {
-		return err
+	if s.only.MatchString("list") {
+		if err := measureList(ctx, s, a, r); err != nil {
+			return err
+		}
 	}
-	if err := measureWatch(ctx, s, a, r); err != nil {
-		return err
+	if s.only.MatchString("watch") {
+		if err := measureWatch(ctx, s, a, r); err != nil {
+			return err
+		}
 	}
 	r.once("resident memory after load", "MB", p.resident())
 	return nil
@@ -218,10 +228,11 @@ func measureList(ctx context.Context, s settings, a *api, r *report) error {
 		return err
 	}
 	for name, accept := range map[string]string{"JSON": asJSON, "protobuf": asProtobuf} {
+		profiled := a.profile(ctx, s, "list "+name)
 		l, err := drive(ctx, 1, s.duration, func(ctx context.Context, w, _ int) error {
 			return a.call(ctx, w, http.MethodGet, namespace, accept, nil)
 		})
-		if err != nil {
+		if err := errors.Join(err, <-profiled); err != nil {
 			return err
 		}
 		r.load(fmt.Sprintf("list of %d, %s", s.objects, name), "1/s", "", l)
@@ -260,13 +271,45 @@ func measureWatch(ctx context.Context, s settings, a *api, r *report) error {
 			return fmt.Errorf("watch: %w", err)
 		}
 	}
+	profiled := a.profile(ctx, s, "watch")
 	l, err := drive(ctx, 8, s.duration, func(ctx context.Context, w, i int) error {
 		return a.call(ctx, w, http.MethodPost, "/api/v1/namespaces/kube-system/configmaps", asJSON, configMap(fmt.Sprintf("w%d", i)))
 	})
-	if err != nil {
+	if err := errors.Join(err, <-profiled); err != nil {
 		return err
 	}
 	l.units = int(events.Load())
 	r.load(fmt.Sprintf("watch events to %d watchers", s.watchers), "1/s", "", l)
 	return nil
+}
+
+// profile fetches a CPU profile of the server while a load runs, if profiles are
+// wanted. The channel yields once, when the profile is written.
+func (a *api) profile(ctx context.Context, s settings, name string) <-chan error {
+	done := make(chan error, 1)
+	if s.profiles == "" {
+		done <- nil
+		return done
+	}
+	go func() {
+		url := fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", a.url, max(1, int(s.duration.Seconds())))
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+		if err != nil {
+			done <- err
+			return
+		}
+		response, err := a.clients[0].Do(request)
+		if err != nil {
+			done <- err
+			return
+		}
+		defer response.Body.Close()
+		data, err := io.ReadAll(response.Body)
+		if err == nil {
+			file := strings.ReplaceAll(strings.ToLower(name), " ", "-") + ".pprof"
+			err = os.WriteFile(filepath.Join(s.profiles, file), data, 0o600)
+		}
+		done <- err
+	}()
+	return done
 }

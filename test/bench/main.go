@@ -21,6 +21,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"time"
 )
 
@@ -32,7 +33,10 @@ type settings struct {
 	watchers int
 	objects  int
 	duration time.Duration
+	run      string
+	profiles string
 	dir      string
+	only     *regexp.Regexp // compiled run
 }
 
 func main() {
@@ -50,6 +54,8 @@ func main() {
 	flag.IntVar(&s.watchers, "watchers", 100, "watchers at once")
 	flag.IntVar(&s.objects, "objects", 4000, "objects in the list that is measured")
 	flag.DurationVar(&s.duration, "duration", 5*time.Second, "how long each load lasts")
+	flag.StringVar(&s.run, "run", "", "regular expression of the loads to run; empty: everything")
+	flag.StringVar(&s.profiles, "profiles", "", "folder for a CPU profile of the server for each load")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -66,6 +72,9 @@ func run(ctx context.Context, s settings) error {
 	}
 	defer os.RemoveAll(dir)
 	s.dir = dir
+	if s.only, err = regexp.Compile(s.run); err != nil {
+		return fmt.Errorf("-run: %w", err)
+	}
 	if s.stoa == "" {
 		s.stoa = filepath.Join(dir, "stoa")
 		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", s.stoa, "./cmd/stoa")
@@ -75,9 +84,11 @@ func run(ctx context.Context, s settings) error {
 		}
 	}
 	var r report
-	for _, part := range []func(context.Context, settings, *report) error{
-		measureStarts, measureInProcess, measureYardsticks, measureLoad,
-	} {
+	parts := []func(context.Context, settings, *report) error{measureStarts, measureInProcess, measureYardsticks, measureLoad}
+	if s.run != "" {
+		parts = parts[2:]
+	}
+	for _, part := range parts {
 		if err := part(ctx, s, &r); err != nil {
 			return err
 		}
