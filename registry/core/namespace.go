@@ -33,8 +33,8 @@ func Namespaces() kind.Kind {
 		Subresources: []kind.Subresource[core.Namespace]{{
 			Name: "finalize", Path: []string{"spec", "finalizers"}, UpdateOnly: true, Metadata: true,
 			Part: kind.PartOf(func(n *core.Namespace) *[]corev1.FinalizerName { return &n.Spec.Finalizers }),
-			Validate: func(_ context.Context, obj, old *core.Namespace) field.ErrorList {
-				return corevalidation.ValidateNamespaceFinalizeUpdate((*corev1.Namespace)(obj), (*corev1.Namespace)(old))
+			Validate: func(_ context.Context, obj, _ *core.Namespace) field.ErrorList {
+				return corevalidation.ValidateNamespaceFinalize((*corev1.Namespace)(obj))
 			},
 		}},
 		Strategy: kind.Strategy[core.Namespace]{
@@ -43,11 +43,8 @@ func Namespaces() kind.Kind {
 			Validate: func(_ context.Context, obj *core.Namespace) field.ErrorList {
 				return corevalidation.ValidateNamespace((*corev1.Namespace)(obj))
 			},
-			ValidateUpdate: func(_ context.Context, obj, old *core.Namespace) field.ErrorList {
-				return corevalidation.ValidateNamespaceUpdate((*corev1.Namespace)(obj), (*corev1.Namespace)(old))
-			},
-			ValidateStatus: func(_ context.Context, obj, old *core.Namespace) field.ErrorList {
-				return corevalidation.ValidateNamespaceStatusUpdate((*corev1.Namespace)(obj), (*corev1.Namespace)(old))
+			ValidateStatus: func(_ context.Context, obj, _ *core.Namespace) field.ErrorList {
+				return corevalidation.ValidateNamespaceStatus((*corev1.Namespace)(obj))
 			},
 		},
 		Columns: []kind.Column[core.Namespace]{

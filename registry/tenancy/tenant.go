@@ -24,12 +24,10 @@ func Tenants() kind.Kind {
 		Spec:          kind.PartOf(func(t *tenancy.Tenant) *tenancy.TenantSpec { return &t.Spec }),
 		Status:        kind.PartOf(func(t *tenancy.Tenant) *tenancy.TenantStatus { return &t.Status }),
 		Strategy: kind.Strategy[tenancy.Tenant]{
-			Prepare: prepareTenant,
+			Prepare:      prepareTenant,
+			ValidateName: validation.ValidateTenantName,
 			Validate: func(_ context.Context, obj *tenancy.Tenant) field.ErrorList {
 				return validation.ValidateTenant(obj)
-			},
-			ValidateUpdate: func(_ context.Context, obj, old *tenancy.Tenant) field.ErrorList {
-				return validation.ValidateTenantUpdate(obj, old)
 			},
 			ValidateStatus: func(_ context.Context, obj, old *tenancy.Tenant) field.ErrorList {
 				return validation.ValidateTenantStatusUpdate(obj, old)

@@ -14,9 +14,12 @@ import (
 	"k8s.io/utils/ptr"
 )
 
+// immutableWhenSet is what the field immutable does to the others.
+const immutableWhenSet = "field is immutable when `immutable` is set"
+
 // ValidateConfigMap judges a new config map.
 func ValidateConfigMap(obj *corev1.ConfigMap) field.ErrorList {
-	errs := validateNamespaced(&obj.ObjectMeta)
+	var errs field.ErrorList
 	total := 0
 	for _, key := range slices.Sorted(maps.Keys(obj.Data)) {
 		path := field.NewPath("data").Key(key)
@@ -39,7 +42,7 @@ func ValidateConfigMap(obj *corev1.ConfigMap) field.ErrorList {
 
 // ValidateConfigMapUpdate judges a changed config map.
 func ValidateConfigMapUpdate(obj, old *corev1.ConfigMap) field.ErrorList {
-	errs := validateMetaUpdate(&obj.ObjectMeta, &old.ObjectMeta)
+	var errs field.ErrorList
 	if ptr.Deref(old.Immutable, false) {
 		if !ptr.Deref(obj.Immutable, false) {
 			errs = append(errs, field.Forbidden(field.NewPath("immutable"), immutableWhenSet))

@@ -4,16 +4,16 @@
 package validation
 
 import (
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// ValidateNamespace judges a new namespace.
+// ValidateNamespace judges a namespace, new or changed.
 func ValidateNamespace(obj *corev1.Namespace) field.ErrorList {
-	meta := field.NewPath("metadata")
-	errs := apivalidation.ValidateObjectMeta(&obj.ObjectMeta, false, apivalidation.ValidateNamespaceName, meta)
-	errs = append(errs, validateFinalizers(obj.Finalizers, meta.Child("finalizers"))...)
+	var errs field.ErrorList
 	for _, finalizer := range obj.Spec.Finalizers {
 		// Upstream gives no index here, but does in the finalize subresource.
 		errs = append(errs, validateNamespaceFinalizer(finalizer, field.NewPath("spec", "finalizers"))...)
@@ -21,31 +21,24 @@ func ValidateNamespace(obj *corev1.Namespace) field.ErrorList {
 	return errs
 }
 
-// ValidateNamespaceUpdate judges a change of metadata. Spec and status are the
-// old ones by then; they change through the subresources only.
-func ValidateNamespaceUpdate(obj, old *corev1.Namespace) field.ErrorList {
-	return validateMetaUpdate(&obj.ObjectMeta, &old.ObjectMeta)
-}
-
-// ValidateNamespaceStatusUpdate judges a change of the status.
-func ValidateNamespaceStatusUpdate(obj, old *corev1.Namespace) field.ErrorList {
-	errs := validateMetaUpdate(&obj.ObjectMeta, &old.ObjectMeta)
+// ValidateNamespaceStatus judges a changed status.
+func ValidateNamespaceStatus(obj *corev1.Namespace) field.ErrorList {
 	// Upstream writes Phase with a capital letter, and clients read it so.
 	path := field.NewPath("status", "Phase")
 	switch {
 	case obj.DeletionTimestamp.IsZero() && obj.Status.Phase != corev1.NamespaceActive:
-		errs = append(errs, field.Invalid(path, obj.Status.Phase,
-			"may only be 'Active' if `deletionTimestamp` is empty"))
+		return field.ErrorList{field.Invalid(path, obj.Status.Phase,
+			"may only be 'Active' if `deletionTimestamp` is empty")}
 	case !obj.DeletionTimestamp.IsZero() && obj.Status.Phase != corev1.NamespaceTerminating:
-		errs = append(errs, field.Invalid(path, obj.Status.Phase,
-			"may only be 'Terminating' if `deletionTimestamp` is not empty"))
+		return field.ErrorList{field.Invalid(path, obj.Status.Phase,
+			"may only be 'Terminating' if `deletionTimestamp` is not empty")}
 	}
-	return errs
+	return nil
 }
 
-// ValidateNamespaceFinalizeUpdate judges a change of spec.finalizers.
-func ValidateNamespaceFinalizeUpdate(obj, old *corev1.Namespace) field.ErrorList {
-	errs := validateMetaUpdate(&obj.ObjectMeta, &old.ObjectMeta)
+// ValidateNamespaceFinalize judges what the finalize subresource leaves.
+func ValidateNamespaceFinalize(obj *corev1.Namespace) field.ErrorList {
+	var errs field.ErrorList
 	path := field.NewPath("spec", "finalizers")
 	for i, finalizer := range obj.Spec.Finalizers {
 		errs = append(errs, validateNamespaceFinalizer(finalizer, path.Index(i))...)
@@ -55,5 +48,8 @@ func ValidateNamespaceFinalizeUpdate(obj, old *corev1.Namespace) field.ErrorList
 
 func validateNamespaceFinalizer(finalizer corev1.FinalizerName, path *field.Path) field.ErrorList {
 	errs := apivalidation.ValidateFinalizerName(string(finalizer), path)
-	return append(errs, validateStandardFinalizer(string(finalizer), path)...)
+	if !strings.Contains(string(finalizer), "/") && finalizer != corev1.FinalizerKubernetes {
+		errs = append(errs, field.Invalid(path, finalizer, "name is neither a standard finalizer name nor is it fully qualified"))
+	}
+	return errs
 }

@@ -21,7 +21,7 @@ const redacted = "<secret contents redacted>"
 
 // ValidateSecret judges a new secret. Its stringData is part of data by now.
 func ValidateSecret(obj *corev1.Secret) field.ErrorList {
-	errs := validateNamespaced(&obj.ObjectMeta)
+	var errs field.ErrorList
 	path := field.NewPath("data")
 	total := 0
 	for _, key := range slices.Sorted(maps.Keys(obj.Data)) {
@@ -88,8 +88,7 @@ func validateJSONKey(obj *corev1.Secret, key string, path *field.Path) field.Err
 
 // ValidateSecretUpdate judges a changed secret.
 func ValidateSecretUpdate(obj, old *corev1.Secret) field.ErrorList {
-	errs := validateMetaUpdate(&obj.ObjectMeta, &old.ObjectMeta)
-	errs = append(errs, apivalidation.ValidateImmutableField(obj.Type, old.Type, field.NewPath("type"))...)
+	errs := apivalidation.ValidateImmutableField(obj.Type, old.Type, field.NewPath("type"))
 	if ptr.Deref(old.Immutable, false) {
 		if !ptr.Deref(obj.Immutable, false) {
 			errs = append(errs, field.Forbidden(field.NewPath("immutable"), immutableWhenSet))

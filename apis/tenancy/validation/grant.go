@@ -8,7 +8,6 @@ import (
 	"time"
 
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
-	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -18,10 +17,7 @@ import (
 // ValidateGrant judges a new grant. A time of expiry in the past is no error:
 // a client may be slow, or its clock may.
 func ValidateGrant(obj *tenancy.Grant) field.ErrorList {
-	meta := field.NewPath("metadata")
-	errs := apivalidation.ValidateObjectMeta(&obj.ObjectMeta, true, apivalidation.NameIsDNSSubdomain, meta)
-	errs = append(errs, validateReserved(&obj.ObjectMeta, meta)...)
-
+	errs := validateReserved(&obj.ObjectMeta)
 	path := field.NewPath("spec")
 	if obj.Spec.Subject != tenancy.UnreadSubject("") { // v1alpha1 has a tag for that
 		errs = append(errs, validateSubject(obj.Spec.Subject, inAnyNamespace, path.Child("subject"))...)
@@ -42,8 +38,7 @@ func ValidateGrant(obj *tenancy.Grant) field.ErrorList {
 // do not change is said by tags. The end of a grant can come nearer and never
 // move away: only a new grant records who gave the additional time.
 func ValidateGrantUpdate(obj, old *tenancy.Grant) field.ErrorList {
-	errs := apivalidation.ValidateObjectMetaUpdate(&obj.ObjectMeta, &old.ObjectMeta, field.NewPath("metadata"))
-	errs = append(errs, validateExpiryUpdate(&obj.Spec, &old.Spec, field.NewPath("spec"))...)
+	errs := validateExpiryUpdate(&obj.Spec, &old.Spec, field.NewPath("spec"))
 	return append(errs, ValidateGrant(obj)...)
 }
 
@@ -72,9 +67,8 @@ func validateExpiryUpdate(spec, old *tenancy.GrantSpec, path *field.Path) field.
 // ValidateGrantStatusUpdate judges a changed status. Who granted, and when the
 // grant became active, is written once.
 func ValidateGrantStatusUpdate(obj, old *tenancy.Grant) field.ErrorList {
-	errs := apivalidation.ValidateObjectMetaUpdate(&obj.ObjectMeta, &old.ObjectMeta, field.NewPath("metadata"))
 	path := field.NewPath("status")
-	errs = append(errs, validatePhaseUpdate(obj.Status.Phase, old.Status.Phase, path.Child("phase"))...)
+	errs := validatePhaseUpdate(obj.Status.Phase, old.Status.Phase, path.Child("phase"))
 	if old.Status.GrantedBy != nil && !apiequality.Semantic.DeepEqual(obj.Status.GrantedBy, old.Status.GrantedBy) {
 		errs = append(errs, field.Forbidden(path.Child("grantedBy"), "field is immutable once set"))
 	}

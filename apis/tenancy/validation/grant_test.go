@@ -45,7 +45,6 @@ func invalidGrants() []grantCase {
 		return func(o *tenancy.Grant) { o.Spec.RoleRef, o.Spec.Rules = nil, []rbacv1.PolicyRule{rule} }
 	}
 	return []grantCase{
-		{"namespace", func(o *tenancy.Grant) { o.Namespace = "" }, []string{"metadata.namespace: Required value"}},
 		{"reserved annotation", func(o *tenancy.Grant) { o.Annotations = map[string]string{"tenancy.stoa.dev/v1-fields": "{}"} }, []string{
 			`metadata.annotations[tenancy.stoa.dev/v1-fields]: Invalid value: "{}": is reserved: in v1alpha1 it must hold what the server wrote there, in other versions it must not be set`}},
 		{"subject unread", func(o *tenancy.Grant) { o.Spec.Subject = tenancy.UnreadSubject("x:y") }, []string{

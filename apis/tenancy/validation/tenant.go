@@ -24,24 +24,21 @@ const (
 	maxTolerations  = 64
 )
 
-// ValidateTenant judges a new tenant.
-func ValidateTenant(obj *tenancy.Tenant) field.ErrorList {
-	meta := field.NewPath("metadata")
-	errs := apivalidation.ValidateObjectMeta(&obj.ObjectMeta, false, apivalidation.NameIsDNSLabel, meta)
-	errs = append(errs, validateReserved(&obj.ObjectMeta, meta)...)
-	return append(errs, validateTenantSpec(&obj.Spec, field.NewPath("spec"))...)
+// ValidateTenantName judges the name of a tenant, which becomes the value of a
+// label and a part of names. It has the shape of apimachinery's name functions.
+func ValidateTenantName(name string, prefix bool) []string {
+	return apivalidation.NameIsDNSLabel(name, prefix)
 }
 
-// ValidateTenantUpdate judges a changed tenant. Everything in the spec of a
-// tenant can be changed.
-func ValidateTenantUpdate(obj, old *tenancy.Tenant) field.ErrorList {
-	errs := apivalidation.ValidateObjectMetaUpdate(&obj.ObjectMeta, &old.ObjectMeta, field.NewPath("metadata"))
-	return append(errs, ValidateTenant(obj)...)
+// ValidateTenant judges a tenant, new or changed: everything in the spec of a
+// tenant can be changed. Metadata is judged by who stores it.
+func ValidateTenant(obj *tenancy.Tenant) field.ErrorList {
+	return append(validateReserved(&obj.ObjectMeta), validateTenantSpec(&obj.Spec, field.NewPath("spec"))...)
 }
 
 // ValidateTenantStatusUpdate judges a changed status.
 func ValidateTenantStatusUpdate(obj, old *tenancy.Tenant) field.ErrorList {
-	errs := apivalidation.ValidateObjectMetaUpdate(&obj.ObjectMeta, &old.ObjectMeta, field.NewPath("metadata"))
+	var errs field.ErrorList
 	path := field.NewPath("status")
 	if obj.Status.Phase == tenancy.TenantTerminating && obj.DeletionTimestamp.IsZero() {
 		errs = append(errs, field.Invalid(path.Child("phase"), obj.Status.Phase,
@@ -62,12 +59,12 @@ func ValidateTenantStatusUpdate(obj, old *tenancy.Tenant) field.ErrorList {
 // validateReserved refuses the annotation that conversion uses. An object of
 // the hub carries it only when a user wrote it: in v1alpha1 as something that
 // could not be read, in other versions at all.
-func validateReserved(meta *metav1.ObjectMeta, path *field.Path) field.ErrorList {
+func validateReserved(meta *metav1.ObjectMeta) field.ErrorList {
 	value, ok := meta.Annotations[tenancy.RestAnnotation]
 	if !ok {
 		return nil
 	}
-	return field.ErrorList{field.Invalid(path.Child("annotations").Key(tenancy.RestAnnotation), value,
+	return field.ErrorList{field.Invalid(field.NewPath("metadata", "annotations").Key(tenancy.RestAnnotation), value,
 		"is reserved: in v1alpha1 it must hold what the server wrote there, in other versions it must not be set")}
 }
 
