@@ -14,9 +14,9 @@ readonly header=(--go-header-file hack/boilerplate.go.txt)
 export LC_ALL=C TZ=UTC
 
 # Hub types; served versions of our own; served versions of k8s.io/api.
-readonly hubs=(apis/core apis/tenancy)
+readonly hubs=(apis/autoscaling apis/core apis/tenancy)
 readonly own=(apis/tenancy/v1 apis/tenancy/v1alpha1)
-readonly external=(apis/core/v1)
+readonly external=(apis/autoscaling/v1 apis/core/v1)
 # Packages of other modules whose definitions are in our OpenAPI documents.
 readonly described=(
   k8s.io/api/authentication/v1

@@ -57,6 +57,9 @@ type Definition[T any] struct {
 	// Subresources edit one part of the object each. Status needs none.
 	Subresources []Subresource[T]
 
+	// Scale serves /scale, which kubectl scale and autoscalers use. Unset: there is none.
+	Scale *Scale[T]
+
 	// Columns are the cells of kubectl get, in order. Unset: Name and Age.
 	Columns []Column[T]
 	// Fields are selectable beside metadata.name and metadata.namespace.

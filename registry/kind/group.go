@@ -47,8 +47,8 @@ func (g Group) AddTo(scheme *runtime.Scheme) error {
 	g.Install(scheme)
 	for _, r := range g.Resources {
 		for _, v := range r.Versions {
-			if err := r.Kind.addFieldLabels(scheme, v); err != nil {
-				return fmt.Errorf("field labels of %s in %s/%s: %w", r.Kind.Resource(), g.Name, v, err)
+			if err := r.Kind.addTo(scheme, v); err != nil {
+				return fmt.Errorf("types of %s in %s/%s: %w", r.Kind.Resource(), g.Name, v, err)
 			}
 		}
 	}
@@ -95,7 +95,7 @@ type custom struct {
 
 func (c custom) Resource() string { return c.resource }
 
-func (c custom) addFieldLabels(*runtime.Scheme, string) error { return nil }
+func (c custom) addTo(*runtime.Scheme, string) error { return nil }
 
 func (c custom) Storage(scheme *runtime.Scheme, options generic.RESTOptionsGetter) (map[string]rest.Storage, error) {
 	return c.build(scheme, options)

@@ -16,6 +16,9 @@ import (
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/storage/names"
+
+	"github.com/stoa-project/stoa/apis/autoscaling"
+	autoscalinginstall "github.com/stoa-project/stoa/apis/autoscaling/install"
 )
 
 // Kind is a row of a group's table: a resource and its subresources, whatever
@@ -23,8 +26,9 @@ import (
 type Kind interface {
 	// Resource returns the plural name.
 	Resource() string
-	// addFieldLabels is called once for each served version, before Storage.
-	addFieldLabels(scheme *runtime.Scheme, version string) error
+	// addTo is called once for each served version, before Storage, and registers
+	// what the kind needs beside its own types.
+	addTo(scheme *runtime.Scheme, version string) error
 	// Storage is called once for each server. It returns the storage of each path
 	// below the version, such as "tenants" and "tenants/status".
 	Storage(scheme *runtime.Scheme, options generic.RESTOptionsGetter) (map[string]rest.Storage, error)
@@ -45,6 +49,13 @@ func New[T any, PT Object[T]](d Definition[T]) Kind {
 }
 
 func (k *kind[T, PT]) Resource() string { return k.Plural }
+
+func (k *kind[T, PT]) addTo(scheme *runtime.Scheme, version string) error {
+	if k.Scale != nil && !scheme.Recognizes(autoscaling.SchemeGroupVersion.WithKind("Scale")) {
+		autoscalinginstall.Install(scheme)
+	}
+	return k.addFieldLabels(scheme, version)
+}
 
 // check reports what a definition lacks or contradicts.
 func (k *kind[T, PT]) check() error {
@@ -74,6 +85,9 @@ func (k *kind[T, PT]) check() error {
 			errs = append(errs, errors.New("a subresource must have Name, Part and Path"))
 		}
 	}
+	if s := k.Scale; s != nil && (s.Replicas == nil || s.SetReplicas == nil || s.Status == nil) {
+		errs = append(errs, errors.New("a scale must have Replicas, SetReplicas and Status"))
+	}
 	return errors.Join(errs...)
 }
 
@@ -99,6 +113,9 @@ func (k *kind[T, PT]) Storage(scheme *runtime.Scheme, options generic.RESTOption
 	}
 	for _, sub := range subs {
 		out[k.Plural+"/"+sub.Name] = k.part(scheme, main.Store, sub)
+	}
+	if k.Scale != nil {
+		out[k.Plural+"/scale"] = newScaleREST(k, scheme, main)
 	}
 	return out, nil
 }
