@@ -197,6 +197,9 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	if err := upstream.ApplyWithStorageFactoryTo(factory, config); err != nil {
 		return fmt.Errorf("storage: %w", err)
 	}
+	if s.etcd != nil {
+		s.startMonitor()
+	}
 	uncached, err := etcdOptions.uncached()
 	if err != nil {
 		return err

@@ -4,9 +4,11 @@
 package integration
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -245,4 +247,15 @@ func TestInformerAcrossRestart(t *testing.T) {
 	wait("b")
 	createConfigMap(t, defaultConfigMaps(t, server), "c", "1")
 	wait("b", "c")
+}
+
+// TestMetricsAfterStop does not ask a server that is gone.
+func TestMetricsAfterStop(t *testing.T) {
+	stopped := stoatest.Start(t)
+	stopped.Stop()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if got, err := try(ctx, request{path: "/metrics"}); err != nil || got.code != 200 {
+		t.Errorf("metrics: %d, %v", got.code, err)
+	}
 }

@@ -4,7 +4,6 @@
 package integration
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -214,16 +213,14 @@ func TestWatchList(t *testing.T) {
 // TestWatchOfBothVersions shows one change in both versions.
 func TestWatchOfBothVersions(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
 	client := tenancyClient(t)
 	name := unique(t)
 	options := metav1.ListOptions{FieldSelector: "metadata.name=" + name}
-	v1, err := client.TenancyV1().Tenants().Watch(ctx, options)
+	v1, err := client.TenancyV1().Tenants().Watch(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	alpha, err := client.TenancyV1alpha1().Tenants().Watch(ctx, options)
+	alpha, err := client.TenancyV1alpha1().Tenants().Watch(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,6 +235,7 @@ func TestWatchOfBothVersions(t *testing.T) {
 		version string
 		watch.Interface
 	}{{"v1", v1}, {"v1alpha1", alpha}} {
+		defer w.Stop()
 		for _, want := range []string{"ADDED", "DELETED"} {
 			event := <-w.ResultChan()
 			if got := fmt.Sprintf("%s %T", event.Type, event.Object); got != want+" *"+w.version+".Tenant" {
