@@ -10,8 +10,10 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/pflag"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"sigs.k8s.io/yaml"
 )
 
@@ -32,7 +34,7 @@ func LoadConfig(path string, flags *pflag.FlagSet) error {
 	}
 	var entries map[string]any
 	if err := yaml.UnmarshalStrict(data, &entries); err != nil {
-		return fmt.Errorf("--config %s: %w", path, err)
+		return fmt.Errorf("--config %s: %s", path, strings.Join(strings.Fields(err.Error()), " ")) // it has line breaks
 	}
 	if entries["apiVersion"] != ConfigAPIVersion || entries["kind"] != ConfigKind {
 		return fmt.Errorf("--config %s: apiVersion and kind must be %s and %s", path, ConfigAPIVersion, ConfigKind)
@@ -45,7 +47,7 @@ func LoadConfig(path string, flags *pflag.FlagSet) error {
 			errs = append(errs, fmt.Errorf("--config %s: %s: %w", path, name, err))
 		}
 	}
-	return errors.Join(errs...)
+	return utilerrors.NewAggregate(errs)
 }
 
 func setFlag(flags *pflag.FlagSet, name string, value any) error {

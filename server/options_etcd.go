@@ -5,6 +5,7 @@ package server
 
 import (
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -60,6 +61,11 @@ func (o *EtcdOptions) Validate() []error {
 		check.StorageConfig.Transport.ServerList = []string{"unix://embedded"} // upstream insists on one
 		if o.StorageConfig.Transport.CertFile != "" || o.StorageConfig.Transport.KeyFile != "" || o.StorageConfig.Transport.TrustedCAFile != "" {
 			errs = append(errs, fmt.Errorf("--etcd-certfile, --etcd-keyfile and --etcd-cafile must not be set without --etcd-servers"))
+		}
+	}
+	for _, server := range o.StorageConfig.Transport.ServerList {
+		if u, err := url.Parse(server); err != nil || u.Scheme == "" || u.Host+u.Path == "" {
+			errs = append(errs, fmt.Errorf("--etcd-servers: %q must be a URL such as https://10.0.0.1:2379", server))
 		}
 	}
 	errs = append(errs, check.Validate()...)

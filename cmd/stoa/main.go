@@ -32,7 +32,8 @@ func newCommand() *cobra.Command {
 		Short:         "A Kubernetes-style API server that you own",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		// Without Args, cobra reports an unknown command. A suggestion would be more lines.
+		DisableSuggestions: true,
 	}
 	root.AddCommand(newStartCommand(), newVersionCommand())
 	return root

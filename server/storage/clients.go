@@ -4,6 +4,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,9 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/kubernetes"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/status"
 	"k8s.io/apiserver/pkg/storage/etcd3"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 	"k8s.io/utils/clock"
@@ -34,7 +37,7 @@ const (
 // It is safe for concurrent use.
 type Clients struct {
 	// Patience is how long a cluster that does not answer is dialled again at
-	// start before Client gives up. Unset: one attempt.
+	// start before Client gives up. Unset: 20 s.
 	Patience time.Duration
 
 	mu     sync.Mutex
@@ -158,18 +161,23 @@ func dial(ctx context.Context, config storagebackend.TransportConfig, patience t
 	if err != nil {
 		return nil, fmt.Errorf("connect to etcd at %s: %w", strings.Join(config.ServerList, ","), err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, max(patience, dialTimeout))
+	if patience <= 0 {
+		patience = dialTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := waitReady(ctx, client); err != nil {
 		_ = client.Close()
-		return nil, fmt.Errorf("connect to etcd at %s within %s: %w", strings.Join(config.ServerList, ","), max(patience, dialTimeout), err)
+		return nil, fmt.Errorf("connect to etcd at %s within %s: %w", strings.Join(config.ServerList, ","), patience, err)
 	}
 	return client, nil
 }
 
-// waitReady returns when one endpoint has answered.
+// waitReady returns when one endpoint has answered. The error says why the last
+// attempt failed.
 func waitReady(ctx context.Context, client *clientv3.Client) error {
 	conn := client.ActiveConnection()
+	var last error
 	for {
 		state := conn.GetState()
 		switch state {
@@ -177,17 +185,16 @@ func waitReady(ctx context.Context, client *clientv3.Client) error {
 			return nil
 		case connectivity.Idle:
 			conn.Connect()
+		case connectivity.TransientFailure:
+			// The connection tells the reason only to a call, which fails at once.
+			if _, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, "/etcdserverpb.Watch/Watch"); err != nil && ctx.Err() == nil {
+				last = errors.New(status.Convert(err).Message())
+			}
 		case connectivity.Shutdown:
 			return errors.New("connection was closed")
 		}
 		if !conn.WaitForStateChange(ctx, state) {
-			// The connection knows why it is not ready, but tells it only to a call.
-			probe, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-			defer cancel()
-			if _, err := client.Get(probe, "health"); err != nil {
-				return err
-			}
-			return ctx.Err()
+			return cmp.Or(last, ctx.Err())
 		}
 	}
 }

@@ -77,13 +77,13 @@ func TestBadConfigFile(t *testing.T) {
 	const head = "apiVersion: server.stoa.dev/v1alpha1\nkind: ServerConfiguration\n"
 	for name, c := range map[string]struct{ content, want string }{
 		"unknown key":      {head + "colour: red\n", `config: colour: unknown option`},
-		"wrong type":       {head + "secure-port: high\n", `config: secure-port: .*high`},
-		"two wrong keys":   {head + "colour: red\nsecure-port: high\n", `config: colour: unknown option.*secure-port: `},
+		"wrong type":       {head + "profiling: high\n", `config: profiling: .*high`},
+		"two wrong keys":   {head + "colour: red\nprofiling: high\n", `config: colour: unknown option.*profiling: `},
 		"duplicate key":    {head + "secure-port: 1\nsecure-port: 2\n", `secure-port.*already`},
 		"wrong apiVersion": {"apiVersion: v9\nkind: ServerConfiguration\n", `config: apiVersion and kind must be server.stoa.dev/v1alpha1 and ServerConfiguration`},
 		"no YAML":          {"{", `--config .*/config: `},
 		"a list":           {"- 1\n", `--config .*/config: `},
-		"no value":         {head + "secure-port:\n", `config: secure-port: must have a value`},
+		"no value":         {head + "profiling:\n", `config: profiling: must have a value`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -292,7 +292,6 @@ func TestDiskFull(t *testing.T) {
 	if !regexp.MustCompile(`(?m)^stoa: .*no space left.*$`).MatchString(s.stderr.String()) {
 		t.Errorf("stderr does not say that the disk is full:\n%s", s.stderr.String())
 	}
-	wantLine(t, startFails(t, s.dir), "no space left.*"+s.dir)
 	if err := os.Remove(fill); err != nil {
 		t.Fatal(err)
 	}
