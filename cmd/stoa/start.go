@@ -89,6 +89,7 @@ func (o *startOptions) run(ctx context.Context, out io.Writer) error {
 			o.announce(out, s, time.Since(began))
 			debug.FreeOSMemory()
 			trim()
+			tuneGC()
 		}
 	}()
 	return s.Run(ctx)
