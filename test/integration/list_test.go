@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 	typedcore "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/stoa-project/stoa/stoatest"
@@ -49,12 +48,7 @@ func TestPaging(t *testing.T) {
 
 func testPaging(t *testing.T, server *stoatest.Server) {
 	const count = 1200
-	core := kubernetes.NewForConfigOrDie(server.Config()).CoreV1()
-	namespace := unique(t)
-	if _, err := core.Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	client := core.ConfigMaps(namespace)
+	client := ownConfigMaps(t, server)
 	createMany(t, client, count)
 	var names []string
 	var version string

@@ -33,6 +33,20 @@ func defaultConfigMaps(t testing.TB, server *stoatest.Server) typedcore.ConfigMa
 	return client.CoreV1().ConfigMaps("default")
 }
 
+// ownConfigMaps are those of a namespace that no other test uses.
+func ownConfigMaps(t testing.TB, server *stoatest.Server) typedcore.ConfigMapInterface {
+	t.Helper()
+	client, err := kubernetes.NewForConfig(server.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	obj := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: unique(t)}}
+	if _, err := client.CoreV1().Namespaces().Create(t.Context(), obj, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return client.CoreV1().ConfigMaps(obj.Name)
+}
+
 // TestServersAreApart runs several servers at once, each with data of its own.
 func TestServersAreApart(t *testing.T) {
 	t.Parallel()

@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/kubernetes"
 	typedcore "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/stoa-project/stoa/stoatest"
@@ -76,7 +75,7 @@ func TestWatch(t *testing.T) {
 }
 
 func testWatch(t *testing.T, server *stoatest.Server) {
-	client := kubernetes.NewForConfigOrDie(server.Config()).CoreV1().ConfigMaps("kube-public")
+	client := ownConfigMaps(t, server)
 	a := createConfigMap(t, client, "a", "1")
 	a.Data["value"], a.Labels = "2", map[string]string{"x": "y"}
 	changed, err := client.Update(t.Context(), a, metav1.UpdateOptions{})
