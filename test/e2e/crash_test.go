@@ -116,6 +116,7 @@ func valueOf(all map[string]string, name string) string {
 
 // What the server acknowledged is there after a kill -9 at any moment.
 func TestKillDuringWrites(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	const rounds, writers, writesEachRound = 5, 6, 150
 	s := start(t, folder(t))
@@ -160,6 +161,7 @@ func TestKillDuringWrites(t *testing.T) {
 // A signal that a service manager sends while a client watches and another is in
 // the middle of a request loses neither.
 func TestGracefulStop(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	s := start(t, folder(t))
 	watch, err := s.client(t).CoreV1().ConfigMaps("default").Watch(t.Context(), metav1.ListOptions{})
@@ -189,6 +191,7 @@ func TestGracefulStop(t *testing.T) {
 
 // Who cannot wait signals a second time.
 func TestSecondSignal(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	for _, second := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(second.String(), func(t *testing.T) {

@@ -51,8 +51,8 @@ func runEtcd(ctx context.Context) error {
 	config.ListenPeerUrls, config.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	config.InitialCluster = config.InitialClusterFromName(config.Name)
 	config.ClientTLSInfo = transport.TLSInfo{
-		CertFile: filepath.Join(dir, "pki/etcd.crt"), KeyFile: filepath.Join(dir, "pki/etcd.key"),
-		TrustedCAFile: filepath.Join(dir, "pki/ca.crt"), ClientCertAuth: true,
+		CertFile: filepath.Join(dir, "pki", "etcd.crt"), KeyFile: filepath.Join(dir, "pki", "etcd.key"),
+		TrustedCAFile: filepath.Join(dir, "pki", "ca.crt"), ClientCertAuth: true,
 	}
 	config.LogLevel = "error"
 	config.UnsafeNoFsync = true
@@ -131,6 +131,7 @@ func (e *externalEtcd) flags() []string {
 
 // Two servers on one etcd are two replicas of one.
 func TestExternalEtcd(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	etcd := startEtcd(t)
 	one, two := start(t, folder(t), etcd.flags()...), start(t, folder(t), etcd.flags()...)
@@ -208,6 +209,7 @@ func next(t *testing.T, w watch.Interface) watch.Event {
 
 // A start waits for an etcd that comes later.
 func TestStartBeforeEtcd(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	etcd := startEtcd(t)
 	etcd.stop(t)

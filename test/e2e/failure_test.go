@@ -42,6 +42,7 @@ func startFails(t *testing.T, dir string, args ...string) result {
 }
 
 func TestBadCommandLine(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	for args, want := range map[string]string{
 		"nosuch":                                         `unknown command "nosuch" for "stoa"`,
@@ -73,6 +74,7 @@ func TestBadCommandLine(t *testing.T) {
 }
 
 func TestBadConfigFile(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	const head = "apiVersion: server.stoa.dev/v1alpha1\nkind: ServerConfiguration\n"
 	for name, c := range map[string]struct{ content, want string }{
@@ -105,6 +107,7 @@ func TestBadConfigFile(t *testing.T) {
 }
 
 func TestConfigFile(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	dir, port := folder(t), freePort(t)
 	path := filepath.Join(filepath.Dir(dir), "config.yaml")
@@ -125,6 +128,7 @@ func TestConfigFile(t *testing.T) {
 
 // A second server on the same folder leaves the first alone.
 func TestFolderInUse(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	s := start(t, folder(t))
 	before := readAll(t, s.dir, "admin.kubeconfig", "pki/apiserver.crt")
@@ -137,6 +141,7 @@ func TestFolderInUse(t *testing.T) {
 }
 
 func TestPortInUse(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	s := start(t, folder(t))
 	dir := folder(t)
@@ -149,6 +154,7 @@ func TestPortInUse(t *testing.T) {
 // What is wrong in the data folder is named and stays as it was, and once it is
 // mended the server starts with everything it had.
 func TestBadDataFolder(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	for name, c := range map[string]struct{ file, content, want string }{
 		"CA certificate": {"pki/stoa-ca.crt", "garbage", `pki/stoa-ca.crt`},
@@ -213,10 +219,10 @@ func asOther(t *testing.T, dir string) result {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can start a process as another user")
 	}
-	if err := os.Chmod(bin, 0o755); err != nil { //nolint:gosec // the other user has to find the program
+	if err := os.Chmod(bin, 0o755); err != nil { // the other user has to find the program
 		t.Fatal(err)
 	}
-	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // and its data folder
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { // and its data folder
 		t.Fatal(err)
 	}
 	command := exec.CommandContext(t.Context(), filepath.Join(bin, "stoa"), "start", "--data-dir="+dir, "--bind-address=127.0.0.1", "--secure-port="+strconv.Itoa(freePort(t)))
@@ -228,6 +234,7 @@ func asOther(t *testing.T, dir string) result {
 }
 
 func TestWrongOwner(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	t.Run("unwritable", func(t *testing.T) {
 		t.Parallel()
@@ -245,7 +252,7 @@ func TestWrongOwner(t *testing.T) {
 		t.Parallel()
 		s := start(t, folder(t))
 		s.stop(t)
-		key := filepath.Join(s.dir, "pki/stoa-ca.key")
+		key := filepath.Join(s.dir, "pki", "stoa-ca.key")
 		err := filepath.WalkDir(s.dir, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || path == key {
 				return err
@@ -261,6 +268,7 @@ func TestWrongOwner(t *testing.T) {
 
 // A full disk stops the server, and loses nothing.
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	mount := filepath.Dir(folder(t))
 	if err := syscall.Mount("tmpfs", mount, "tmpfs", 0, "size=220m"); err != nil {
@@ -303,6 +311,7 @@ func TestDiskFull(t *testing.T) {
 }
 
 func TestEtcdUnreachable(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	dir := folder(t)
 	if _, err := (pki.Store{Dir: filepath.Join(filepath.Dir(dir), "pki")}).EnsureCA(t.Context(), "ca"); err != nil {
@@ -310,7 +319,7 @@ func TestEtcdUnreachable(t *testing.T) {
 	}
 	endpoint := "127.0.0.1:" + strconv.Itoa(freePort(t))
 	began := time.Now()
-	got := startFails(t, dir, "--etcd-servers=https://"+endpoint, "--etcd-cafile="+filepath.Join(filepath.Dir(dir), "pki/ca.crt"), "--etcd-start-timeout=2s")
+	got := startFails(t, dir, "--etcd-servers=https://"+endpoint, "--etcd-cafile="+filepath.Join(filepath.Dir(dir), "pki", "ca.crt"), "--etcd-start-timeout=2s")
 	// Each attempt is a line of the log; the error is the last one.
 	got.stderr = got.stderr[strings.LastIndex(strings.TrimSuffix(got.stderr, "\n"), "\n")+1:]
 	wantLine(t, got, "etcd at https://"+endpoint+" within 2s: .*connection refused")
@@ -322,6 +331,7 @@ func TestEtcdUnreachable(t *testing.T) {
 }
 
 func TestBadCertificateFlags(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	dir := folder(t)
 	certs := filepath.Join(filepath.Dir(dir), "certs")

@@ -11,6 +11,7 @@ import (
 
 // The example sees everything, also what happened around a restart of the server.
 func TestInformerExample(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	s := start(t, folder(t))
 	s.kubectl(t, "apply", "-f", "examples/tenant.yaml")

@@ -62,6 +62,7 @@ func words(line string) []string {
 }
 
 func TestKubectl(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	s := start(t, folder(t))
 	for _, c := range []step{
@@ -153,6 +154,7 @@ const greenByOther = `{"apiVersion":"tenancy.stoa.dev/v1alpha1","kind":"Tenant",
 // Every command that speaks to the server in the five-minute start of the README,
 // as a reader types it.
 func TestExamplesInOneGo(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	s := start(t, folder(t))
 	want := "configmap/shop-settings-1 created\ngrant.tenancy.stoa.dev/log-reader created\ngrant.tenancy.stoa.dev/carol-on-call created\n" +
@@ -163,6 +165,7 @@ func TestExamplesInOneGo(t *testing.T) {
 }
 
 func TestKubectlWatch(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	s := start(t, folder(t))
 	watch := launch(t, s.kubectlEnv(), "kubectl", "get", "tenants", "-w", "-o", "jsonpath={.metadata.name}={.spec.displayName};", "--output-watch-events=false")
@@ -188,6 +191,7 @@ func TestKubectlWatch(t *testing.T) {
 
 // The admin kubeconfig and what it gives access to belong to the user alone.
 func TestFirstStart(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	s := start(t, folder(t))
 	for name, want := range map[string]os.FileMode{
@@ -216,6 +220,7 @@ func TestFirstStart(t *testing.T) {
 
 // A leaf that is missing is made anew by the same CA, so that clients go on.
 func TestCertificatesAreMadeAgain(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	s := start(t, folder(t))
 	s.stop(t)
@@ -247,6 +252,7 @@ func readAll(t *testing.T, dir string, names ...string) string {
 }
 
 func TestMergeKubeconfig(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	dir := folder(t)
 	mine := filepath.Join(filepath.Dir(dir), "mine")
@@ -274,6 +280,7 @@ func TestMergeKubeconfig(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	text := run(t, nil, "", "stoa", "version")
 	if text.code != 0 || text.stderr != "" || !regexp.MustCompile(`(?m)^Kubernetes: +v1\.37\.2$`).MatchString(text.stdout) || !strings.HasPrefix(text.stdout, "Stoa: ") {

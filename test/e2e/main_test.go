@@ -56,5 +56,4 @@ func integration(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
 	}
-	t.Parallel()
 }

@@ -188,9 +188,9 @@ func startOn(t *testing.T, dir string, port int, args ...string) *server {
 }
 
 // restart starts the stopped server again, at the same address.
-func (s *server) restart(t *testing.T, args ...string) *server {
+func (s *server) restart(t *testing.T) *server {
 	t.Helper()
-	next := startOn(t, s.dir, s.port, args...)
+	next := startOn(t, s.dir, s.port)
 	if !next.ready(t) {
 		t.Fatalf("stoa ended with %d: %s", next.wait(t), next.stderr.String())
 	}

@@ -16,6 +16,7 @@ import (
 // The commands of the documents do what they say, typed one after the other. Those
 // that run until they are interrupted have tests of their own.
 func TestCommandsOfDocuments(t *testing.T) {
+	t.Parallel()
 	integration(t)
 	for _, document := range []string{"README.md", "docs/development.md"} {
 		t.Run(document, func(t *testing.T) {
@@ -34,7 +35,7 @@ func TestCommandsOfDocuments(t *testing.T) {
 					continue
 				}
 				line = strings.ReplaceAll(line, " > heap.prof", " > /dev/null")
-				command := exec.CommandContext(t.Context(), "sh", "-c", filepath.Join(bin, strings.TrimPrefix(line, "bin/"))) //nolint:gosec // of our own documents
+				command := exec.CommandContext(t.Context(), "sh", "-c", filepath.Join(bin, strings.TrimPrefix(line, "bin/"))) // of our own documents
 				command.Dir, command.Env = root, append(os.Environ(), s.kubectlEnv()...)
 				var stderr bytes.Buffer
 				command.Stderr = &stderr
