@@ -17,8 +17,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
+// ConfigAPIVersion and ConfigKind head a configuration file.
 const (
-	// ConfigAPIVersion and ConfigKind head a configuration file.
 	ConfigAPIVersion = "server.stoa.dev/v1alpha1"
 	ConfigKind       = "ServerConfiguration"
 )

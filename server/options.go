@@ -4,6 +4,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -111,14 +112,15 @@ type CompletedOptions struct {
 	*completedOptions
 }
 
-// Complete derives what was left open. It changes nothing outside o.
-func (o *Options) Complete() (CompletedOptions, error) {
+// Complete derives what was left open. It changes nothing outside o; ctx carries
+// the logger.
+func (o *Options) Complete(ctx context.Context) (CompletedOptions, error) {
 	c := &completedOptions{Options: *o}
 	if err := o.Run.ComponentGlobalsRegistry.Set(); err != nil {
 		return CompletedOptions{}, fmt.Errorf("--feature-gates, --emulated-version or --min-compatibility-version: %w", err)
 	}
 	var err error
-	if c.advertise, err = c.Serving.advertiseAddress(c.Run.AdvertiseAddress); err != nil {
+	if c.advertise, err = c.Serving.advertiseAddress(ctx, c.Run.AdvertiseAddress); err != nil {
 		return CompletedOptions{}, err
 	}
 	run := *o.Run

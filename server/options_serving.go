@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
+	"k8s.io/klog/v2"
 	netutils "k8s.io/utils/net"
 )
 
@@ -73,11 +74,11 @@ func (o *ServingOptions) Validate() []error {
 // advertiseAddress is the address that clients on other machines use: what the
 // user set, else the bind address, else that of the default interface. A machine
 // without a network advertises the loopback address.
-func (o *ServingOptions) advertiseAddress(set net.IP) (net.IP, error) {
+func (o *ServingOptions) advertiseAddress(ctx context.Context, set net.IP) (net.IP, error) {
 	if set != nil && !set.IsUnspecified() {
 		return set, nil
 	}
-	ip, err := utilnet.ResolveBindAddress(o.BindAddress)
+	ip, err := utilnet.ResolveBindAddressWithLogger(klog.FromContext(ctx), o.BindAddress)
 	if utilnet.IsNoRoutesError(err) {
 		return net.IPv4(127, 0, 0, 1), nil
 	}

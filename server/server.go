@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -297,8 +298,8 @@ func (s *Server) closeConnections(ended <-chan struct{}) {
 
 // close undoes what New did, last first.
 func (s *Server) close() {
-	for i := len(s.closers) - 1; i >= 0; i-- {
-		s.closers[i]()
+	for _, undo := range slices.Backward(s.closers) {
+		undo()
 	}
 	s.closers = nil
 }

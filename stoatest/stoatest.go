@@ -81,7 +81,7 @@ func start(tb testing.TB, options []Option) (*Server, error) {
 	for _, option := range options {
 		option(&set)
 	}
-	completed, err := set.complete()
+	completed, err := set.complete(tb.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func start(tb testing.TB, options []Option) (*Server, error) {
 }
 
 // complete turns settings into options of a server.
-func (s settings) complete() (server.CompletedOptions, error) {
+func (s settings) complete(ctx context.Context) (server.CompletedOptions, error) {
 	o := server.NewOptions()
 	o.DataDir = s.dir
 	o.Groups = append(o.Groups, s.groups...)
@@ -129,7 +129,7 @@ func (s settings) complete() (server.CompletedOptions, error) {
 	if err := flags.Parse(s.flags); err != nil {
 		return server.CompletedOptions{}, err
 	}
-	return o.Complete()
+	return o.Complete(ctx)
 }
 
 // Config returns a client configuration with every right. Its requests are not

@@ -45,9 +45,9 @@ func newCA(t *testing.T) *pki.CA {
 	return ca
 }
 
-func client(t *testing.T, ca *pki.CA, user string, lifetime time.Duration) *stdx509.Certificate {
+func client(t *testing.T, ca *pki.CA, user string) *stdx509.Certificate {
 	t.Helper()
-	pair, err := ca.EnsureClient(t.Context(), "client", pki.Client{User: user, Groups: []string{"dev", "ops"}, Lifetime: lifetime})
+	pair, err := ca.EnsureClient(t.Context(), "client", pki.Client{User: user, Groups: []string{"dev", "ops"}, Lifetime: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestAuthenticateRequest(t *testing.T) {
 	t.Parallel()
 	ca := newCA(t)
 	f := newFixture(t, ca)
-	alice, bob := client(t, ca, "alice", time.Hour), client(t, ca, "bob", time.Hour)
+	alice, bob := client(t, ca, "alice"), client(t, ca, "bob")
 	for range 2 { // the second time from memory
 		for cert, want := range map[*stdx509.Certificate]string{alice: "alice", bob: "bob"} {
 			name, groups, err := f.user(cert)
@@ -87,7 +87,7 @@ func TestAuthenticateRequest(t *testing.T) {
 	if name, _, err := f.user(); name != "" || err != nil {
 		t.Errorf("a request without a certificate is %q, %v", name, err)
 	}
-	if name, _, err := f.user(client(t, newCA(t), "alice", time.Hour)); name != "" || err == nil {
+	if name, _, err := f.user(client(t, newCA(t), "alice")); name != "" || err == nil {
 		t.Errorf("a certificate of another CA is %q, %v", name, err)
 	}
 }
@@ -108,7 +108,7 @@ func TestMemoryEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, ca)
-			cert := client(t, ca, "alice", time.Hour)
+			cert := client(t, ca, "alice")
 			if got, _, err := f.user(cert); got != "alice" {
 				t.Fatalf("user is %q, %v", got, err)
 			}

@@ -67,7 +67,7 @@ func newStartCommand() *cobra.Command {
 
 func (o *startOptions) run(ctx context.Context, out io.Writer) error {
 	began := time.Now()
-	completed, err := o.server.Complete()
+	completed, err := o.server.Complete(ctx)
 	if err != nil {
 		return err
 	}

@@ -83,5 +83,7 @@ func (m *mapping) drop() {
 	}
 	// The call by number takes addresses; the wrapper wants a slice, which an
 	// address that Go did not allocate must not become.
-	_, _, _ = syscall.Syscall(syscall.SYS_MADVISE, m.from, m.to-m.from, syscall.MADV_DONTNEED)
+	if _, _, errno := syscall.Syscall(syscall.SYS_MADVISE, m.from, m.to-m.from, syscall.MADV_DONTNEED); errno != 0 {
+		return // memory that is not given back
+	}
 }

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/validation"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
@@ -38,7 +38,7 @@ func Namespaces() kind.Kind {
 			},
 		}},
 		Strategy: kind.Strategy[core.Namespace]{
-			ValidateName: validation.ValidateNamespaceName,
+			ValidateName: apivalidation.ValidateNamespaceName,
 			Prepare:      prepareNamespace,
 			Validate: func(_ context.Context, obj *core.Namespace) field.ErrorList {
 				return corevalidation.ValidateNamespace((*corev1.Namespace)(obj))

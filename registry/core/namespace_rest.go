@@ -10,7 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
@@ -68,11 +68,11 @@ func (r *namespaceREST) Get(ctx context.Context, name string, options *metav1.Ge
 	return r.store.Get(ctx, name, options)
 }
 
-func (r *namespaceREST) List(ctx context.Context, options *internalversion.ListOptions) (runtime.Object, error) {
+func (r *namespaceREST) List(ctx context.Context, options *metainternalversion.ListOptions) (runtime.Object, error) {
 	return r.store.List(ctx, options)
 }
 
-func (r *namespaceREST) Watch(ctx context.Context, options *internalversion.ListOptions) (watch.Interface, error) {
+func (r *namespaceREST) Watch(ctx context.Context, options *metainternalversion.ListOptions) (watch.Interface, error) {
 	return r.store.Watch(ctx, options)
 }
 

@@ -6,7 +6,7 @@ package kind
 import (
 	"context"
 
-	"k8s.io/apimachinery/pkg/api/equality"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -146,7 +146,7 @@ func PartOf[T, P any](get func(*T) *P) Part[T] {
 	return Part[T]{
 		copy:  func(to, from *T) { *get(to) = *get(from) },
 		clear: func(obj *T) { *get(obj) = *new(P) },
-		equal: func(a, b *T) bool { return equality.Semantic.DeepEqual(get(a), get(b)) },
+		equal: func(a, b *T) bool { return apiequality.Semantic.DeepEqual(get(a), get(b)) },
 	}
 }
 

@@ -179,7 +179,7 @@ func (k *kind[T, PT]) declares(scheme *runtime.Scheme, subresource string) bool 
 		if err != nil || gv.Version == runtime.APIVersionInternal {
 			continue
 		}
-		for _, e := range scheme.Validate(context.Background(), nil, obj, subresource) {
+		for _, e := range scheme.Validate(context.Background(), nil, obj, subresource) { //nolint:forbidigo // asks the scheme, for no request
 			if e.Type == field.ErrorTypeInternal {
 				return false
 			}

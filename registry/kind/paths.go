@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/apiserver/pkg/endpoints/request"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 )
 
 // PathRule says what a hub field is called in a served version. In both paths
@@ -23,7 +23,7 @@ func translate(ctx context.Context, rules map[string][]PathRule, errs field.Erro
 	if len(errs) == 0 || len(rules) == 0 {
 		return errs
 	}
-	info, ok := request.RequestInfoFrom(ctx)
+	info, ok := genericapirequest.RequestInfoFrom(ctx)
 	if !ok {
 		return errs
 	}

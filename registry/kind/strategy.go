@@ -9,7 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/operation"
-	genericvalidation "k8s.io/apimachinery/pkg/api/validation"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -76,9 +76,9 @@ func (s mainStrategy[T, PT]) Validate(ctx context.Context, obj runtime.Object) f
 	k, typed := s.kind, obj.(PT)
 	validName := k.Strategy.ValidateName
 	if validName == nil {
-		validName = genericvalidation.NameIsDNSSubdomain
+		validName = apivalidation.NameIsDNSSubdomain
 	}
-	errs := genericvalidation.ValidateObjectMetaAccessor(typed, !k.ClusterScoped, validName, field.NewPath("metadata"))
+	errs := apivalidation.ValidateObjectMetaAccessor(typed, !k.ClusterScoped, validName, field.NewPath("metadata"))
 	errs = append(errs, validateFinalizers(typed)...)
 	if k.Strategy.Validate != nil {
 		errs = append(errs, translate(ctx, k.Paths, k.Strategy.Validate(ctx, (*T)(typed)))...)

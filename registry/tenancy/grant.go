@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/stoa-project/stoa/apis/tenancy"
-	"github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
+	tenancyv1alpha1 "github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
 	"github.com/stoa-project/stoa/apis/tenancy/validation"
 	"github.com/stoa-project/stoa/registry/kind"
 )
@@ -53,7 +53,7 @@ func Grants() kind.Kind {
 			{Name: "Reason", Wide: true, Description: "Why the permission is granted.",
 				Value: func(g *tenancy.Grant) any { return g.Spec.Reason }},
 		},
-		Paths: alphaPaths(v1alpha1.GrantFieldPaths()),
+		Paths: alphaPaths(tenancyv1alpha1.GrantFieldPaths()),
 		Fields: []kind.Field[tenancy.Grant]{
 			{Path: "status.phase", Value: func(g *tenancy.Grant) string { return string(g.Status.Phase) }},
 		},

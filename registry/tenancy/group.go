@@ -6,7 +6,7 @@ package tenancy
 import (
 	"github.com/stoa-project/stoa/apis/tenancy"
 	"github.com/stoa-project/stoa/apis/tenancy/install"
-	"github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
+	tenancyv1alpha1 "github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
@@ -27,7 +27,7 @@ func Group() kind.Group {
 }
 
 // alphaPaths makes errors name the fields that users of v1alpha1 wrote.
-func alphaPaths(paths []v1alpha1.FieldPath) map[string][]kind.PathRule {
+func alphaPaths(paths []tenancyv1alpha1.FieldPath) map[string][]kind.PathRule {
 	rules := make([]kind.PathRule, len(paths))
 	for i, p := range paths {
 		rules[i] = kind.PathRule(p)

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/stoa-project/stoa/apis/tenancy"
-	"github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
+	tenancyv1alpha1 "github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
 	"github.com/stoa-project/stoa/apis/tenancy/validation"
 	"github.com/stoa-project/stoa/registry/kind"
 )
@@ -48,7 +48,7 @@ func Tenants() kind.Kind {
 			{Name: "Owners", Type: "integer", Wide: true, Description: "How many subjects own the tenant.",
 				Value: func(t *tenancy.Tenant) any { return int64(len(t.Spec.Owners)) }},
 		},
-		Paths: alphaPaths(v1alpha1.TenantFieldPaths()),
+		Paths: alphaPaths(tenancyv1alpha1.TenantFieldPaths()),
 		Fields: []kind.Field[tenancy.Tenant]{
 			{Path: "spec.suspended", Value: func(t *tenancy.Tenant) string { return strconv.FormatBool(t.Spec.Suspended) }},
 			{Path: "status.phase", Value: func(t *tenancy.Tenant) string { return string(t.Status.Phase) }},

@@ -188,7 +188,7 @@ func measureLoad(ctx context.Context, s settings, r *report) error {
 	return nil
 }
 
-var errDone = errors.New("nothing left to do") //nolint:gochecknoglobals // sentinel
+var errDone = errors.New("nothing left to do")
 
 func (a *api) merge(ctx context.Context, worker int, path string, i int) error {
 	body := fmt.Appendf(nil, `{"data":{"count":"%d"}}`, i)

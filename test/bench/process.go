@@ -53,7 +53,8 @@ func startProcess(ctx context.Context, s settings, folder string) (*process, err
 		return nil, err
 	}
 	defer log.Close()
-	p.command = exec.CommandContext(ctx, s.stoa, "start", "--data-dir="+data, "--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port))
+	p.command = exec.CommandContext(ctx, s.stoa, //nolint:gosec // the binary to measure
+		"start", "--data-dir="+data, "--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port))
 	p.command.Stdout, p.command.Stderr = log, log
 	began := time.Now()
 	if err := p.command.Start(); err != nil {
@@ -64,11 +65,19 @@ func startProcess(ctx context.Context, s settings, folder string) (*process, err
 			p.took = time.Since(began)
 			return p, nil
 		}
-		time.Sleep(2 * time.Millisecond)
+		pause(ctx, 2*time.Millisecond)
 	}
 	p.stop()
 	text, _ := os.ReadFile(data + ".log")
 	return nil, fmt.Errorf("stoa was not ready within %s:\n%s", startTimeout, text)
+}
+
+// pause waits, at most until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
 }
 
 func (p *process) ready(ctx context.Context) bool {
@@ -127,7 +136,7 @@ func measureStarts(ctx context.Context, s settings, r *report) error {
 			}
 			*times = append(*times, p.took.Seconds()*1000)
 			if i == 0 {
-				time.Sleep(idleTime)
+				pause(ctx, idleTime)
 				idle = append(idle, p.resident())
 			}
 			stops = append(stops, p.stop().Seconds()*1000)

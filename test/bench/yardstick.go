@@ -16,11 +16,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
+
+	"k8s.io/client-go/rest"
 
 	"github.com/stoa-project/stoa/server/etcd"
 	"github.com/stoa-project/stoa/server/pki"
-
-	"k8s.io/client-go/rest"
 )
 
 const (
@@ -60,7 +61,7 @@ func measureEcho(ctx context.Context, s settings, r *report) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	command := exec.CommandContext(ctx, self, echoCommand)
+	command := exec.CommandContext(ctx, self, echoCommand) //nolint:gosec // this program itself
 	out, err := command.StdoutPipe()
 	if err != nil {
 		return err
@@ -120,7 +121,8 @@ func serveEcho(out io.Writer) error {
 	}
 	body := configMap("echo")
 	server := &http.Server{
-		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
+		ReadHeaderTimeout: time.Minute,
+		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", asJSON)
 			_, _ = w.Write(body)

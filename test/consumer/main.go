@@ -37,7 +37,7 @@ func run(ctx context.Context) error {
 		pflag.CommandLine.AddFlagSet(sections.FlagSets[name])
 	}
 	pflag.Parse()
-	completed, err := options.Complete()
+	completed, err := options.Complete(ctx)
 	if err != nil {
 		return err
 	}

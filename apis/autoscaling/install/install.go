@@ -9,13 +9,13 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 
 	"github.com/stoa-project/stoa/apis/autoscaling"
-	v1 "github.com/stoa-project/stoa/apis/autoscaling/v1"
+	autoscalingv1 "github.com/stoa-project/stoa/apis/autoscaling/v1"
 )
 
 // Install registers the hub and v1. It panics if the scheme holds other types
 // under these names.
 func Install(scheme *runtime.Scheme) {
 	utilruntime.Must(autoscaling.AddToScheme(scheme))
-	utilruntime.Must(v1.AddToScheme(scheme))
-	utilruntime.Must(scheme.SetVersionPriority(v1.SchemeGroupVersion))
+	utilruntime.Must(autoscalingv1.AddToScheme(scheme))
+	utilruntime.Must(scheme.SetVersionPriority(autoscalingv1.SchemeGroupVersion))
 }

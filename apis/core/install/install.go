@@ -9,13 +9,13 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 
 	"github.com/stoa-project/stoa/apis/core"
-	v1 "github.com/stoa-project/stoa/apis/core/v1"
+	corev1 "github.com/stoa-project/stoa/apis/core/v1"
 )
 
 // Install registers the hub and v1, which is served and stored. It panics if
 // the scheme holds other types under these names.
 func Install(scheme *runtime.Scheme) {
 	utilruntime.Must(core.AddToScheme(scheme))
-	utilruntime.Must(v1.AddToScheme(scheme))
-	utilruntime.Must(scheme.SetVersionPriority(v1.SchemeGroupVersion))
+	utilruntime.Must(corev1.AddToScheme(scheme))
+	utilruntime.Must(scheme.SetVersionPriority(corev1.SchemeGroupVersion))
 }

@@ -72,7 +72,7 @@ func TestEvictionResponder(t *testing.T) {
 		}
 	}
 	for priority, wantErrors := range map[int32]int{-1: 0, 0: 1, 999: 1, 1000: 0} {
-		errs := ValidateCustom_EvictionResponder_Priority(t.Context(), operation.Operation{}, path, ptr.To(priority), nil)
+		errs := ValidateCustom_EvictionResponder_Priority(t.Context(), operation.Operation{}, path, new(priority), nil)
 		if len(errs) != wantErrors {
 			t.Errorf("%d: %v", priority, errs)
 		}

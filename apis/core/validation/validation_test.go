@@ -104,14 +104,14 @@ func TestValidateConfigMap(t *testing.T) {
 
 func TestValidateConfigMapUpdate(t *testing.T) {
 	t.Parallel()
-	fixed := corev1.ConfigMap{ObjectMeta: namespaced(), Immutable: ptr.To(true), Data: map[string]string{"a": "1"}}
+	fixed := corev1.ConfigMap{ObjectMeta: namespaced(), Immutable: new(true), Data: map[string]string{"a": "1"}}
 	for _, tc := range []struct {
 		name   string
 		change func(*corev1.ConfigMap)
 		want   []string
 	}{
 		{"label", func(o *corev1.ConfigMap) { o.Labels = map[string]string{"a": "b"} }, nil},
-		{"released", func(o *corev1.ConfigMap) { o.Immutable = ptr.To(false) }, []string{
+		{"released", func(o *corev1.ConfigMap) { o.Immutable = new(false) }, []string{
 			"immutable: Forbidden: field is immutable when `immutable` is set"}},
 		{"data", func(o *corev1.ConfigMap) { o.Data["a"] = "2" }, []string{
 			"data: Forbidden: field is immutable when `immutable` is set"}},
@@ -174,7 +174,7 @@ func TestValidateSecret(t *testing.T) {
 
 func TestValidateSecretUpdate(t *testing.T) {
 	t.Parallel()
-	fixed := corev1.Secret{ObjectMeta: namespaced(), Type: "Opaque", Immutable: ptr.To(true), Data: map[string][]byte{"a": {1}}}
+	fixed := corev1.Secret{ObjectMeta: namespaced(), Type: "Opaque", Immutable: new(true), Data: map[string][]byte{"a": {1}}}
 	for _, tc := range []struct {
 		name   string
 		change func(*corev1.Secret)

@@ -12,7 +12,7 @@ import (
 	rbacapply "k8s.io/client-go/applyconfigurations/rbac/v1"
 
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
-	"github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
+	tenancyv1alpha1 "github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
 	applyv1 "github.com/stoa-project/stoa/generated/applyconfiguration/tenancy/v1"
 	applyv1alpha1 "github.com/stoa-project/stoa/generated/applyconfiguration/tenancy/v1alpha1"
 	"github.com/stoa-project/stoa/generated/clientset/versioned/fake"
@@ -70,7 +70,7 @@ func TestApplyV1alpha1(t *testing.T) {
 		t.Errorf("owners (-want +got):\n%s", diff)
 	}
 	grant, err := client.Grants("shop").ApplyStatus(t.Context(),
-		applyv1alpha1.Grant("on-call", "shop").WithStatus(applyv1alpha1.GrantStatus().WithPhase(v1alpha1.GrantActive)), applyOptions)
+		applyv1alpha1.Grant("on-call", "shop").WithStatus(applyv1alpha1.GrantStatus().WithPhase(tenancyv1alpha1.GrantActive)), applyOptions)
 	if err != nil {
 		t.Fatal(err)
 	}

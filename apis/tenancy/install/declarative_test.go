@@ -15,8 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
-	v1 "github.com/stoa-project/stoa/apis/tenancy/v1"
-	"github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
+	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
+	tenancyv1alpha1 "github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
 )
 
 // enforced drops the errors of alpha tags, as the server does.
@@ -30,14 +30,14 @@ func enforced(errs field.ErrorList) []string {
 	return out
 }
 
-func grantV1() *v1.Grant {
-	return &v1.Grant{Spec: v1.GrantSpec{
+func grantV1() *tenancyv1.Grant {
+	return &tenancyv1.Grant{Spec: tenancyv1.GrantSpec{
 		Subject: rbacv1.Subject{Kind: "User", Name: "alice"}, RoleRef: &rbacv1.RoleRef{Kind: "Role", Name: "edit"},
 	}}
 }
 
-func grantV1alpha1() *v1alpha1.Grant {
-	return &v1alpha1.Grant{Spec: v1alpha1.GrantSpec{
+func grantV1alpha1() *tenancyv1alpha1.Grant {
+	return &tenancyv1alpha1.Grant{Spec: tenancyv1alpha1.GrantSpec{
 		Subject: "user:alice", RoleRef: &rbacv1.RoleRef{Kind: "Role", Name: "edit"},
 	}}
 }
@@ -57,39 +57,39 @@ func TestDeclarativeValidation(t *testing.T) {
 		obj  runtime.Object
 		want []string
 	}{
-		{"tenant", &v1.Tenant{}, nil},
-		{"tenant alpha", &v1alpha1.Tenant{}, nil},
+		{"tenant", &tenancyv1.Tenant{}, nil},
+		{"tenant alpha", &tenancyv1alpha1.Tenant{}, nil},
 		{"grant", grantV1(), nil},
 		{"grant alpha", grantV1alpha1(), nil},
-		{"display name", &v1.Tenant{Spec: v1.TenantSpec{DisplayName: strings.Repeat("x", 254)}}, []string{
+		{"display name", &tenancyv1.Tenant{Spec: tenancyv1.TenantSpec{DisplayName: strings.Repeat("x", 254)}}, []string{
 			"spec.displayName: Too long: may not be more than 253 characters"}},
-		{"display name alpha", &v1alpha1.Tenant{Spec: v1alpha1.TenantSpec{DisplayName: strings.Repeat("x", 254)}}, []string{
+		{"display name alpha", &tenancyv1alpha1.Tenant{Spec: tenancyv1alpha1.TenantSpec{DisplayName: strings.Repeat("x", 254)}}, []string{
 			"spec.displayName: Too long: may not be more than 253 characters"}},
-		{"limit", &v1.Tenant{Spec: v1.TenantSpec{Namespaces: v1.TenantNamespaces{Limit: ptr.To[int32](-1)}}}, []string{
+		{"limit", &tenancyv1.Tenant{Spec: tenancyv1.TenantSpec{Namespaces: tenancyv1.TenantNamespaces{Limit: ptr.To[int32](-1)}}}, []string{
 			"spec.namespaces.limit: Invalid value: -1: must be greater than or equal to 0"}},
-		{"limit alpha", &v1alpha1.Tenant{Spec: v1alpha1.TenantSpec{MaxNamespaces: ptr.To[int32](-1)}}, []string{
+		{"limit alpha", &tenancyv1alpha1.Tenant{Spec: tenancyv1alpha1.TenantSpec{MaxNamespaces: ptr.To[int32](-1)}}, []string{
 			"spec.maxNamespaces: Invalid value: -1: must be greater than or equal to 0"}},
-		{"network", &v1.Tenant{Spec: v1.TenantSpec{NamespaceDefaults: v1.NamespaceDefaults{NetworkIsolation: "Some"}}}, []string{
+		{"network", &tenancyv1.Tenant{Spec: tenancyv1.TenantSpec{NamespaceDefaults: tenancyv1.NamespaceDefaults{NetworkIsolation: "Some"}}}, []string{
 			`spec.namespaceDefaults.networkIsolation: Unsupported value: "Some": supported values: "None", "Tenant"`}},
-		{"network alpha", &v1alpha1.Tenant{Spec: v1alpha1.TenantSpec{NetworkIsolation: "Some"}}, []string{
+		{"network alpha", &tenancyv1alpha1.Tenant{Spec: tenancyv1alpha1.TenantSpec{NetworkIsolation: "Some"}}, []string{
 			`spec.networkIsolation: Unsupported value: "Some": supported values: "None", "Tenant"`}},
-		{"owners", &v1.Tenant{Spec: v1.TenantSpec{Owners: make([]rbacv1.Subject, 257)}}, []string{
+		{"owners", &tenancyv1.Tenant{Spec: tenancyv1.TenantSpec{Owners: make([]rbacv1.Subject, 257)}}, []string{
 			"spec.owners: Too many: 257: must have at most 256 items"}},
-		{"phase", &v1.Tenant{Status: v1.TenantStatus{Phase: "Odd"}}, []string{
+		{"phase", &tenancyv1.Tenant{Status: tenancyv1.TenantStatus{Phase: "Odd"}}, []string{
 			`status.phase: Unsupported value: "Odd": supported values: "Active", "Suspended", "Terminating"`}},
-		{"names twice", &v1.Tenant{Status: v1.TenantStatus{Namespaces: v1.TenantNamespacesStatus{Names: []string{"a", "a"}}}}, []string{
+		{"names twice", &tenancyv1.Tenant{Status: tenancyv1.TenantStatus{Namespaces: tenancyv1.TenantNamespacesStatus{Names: []string{"a", "a"}}}}, []string{
 			`status.namespaces.names[1]: Duplicate value: "a"`}},
-		{"names twice alpha", &v1alpha1.Tenant{Status: v1alpha1.TenantStatus{Namespaces: []string{"a", "a"}}}, []string{
+		{"names twice alpha", &tenancyv1alpha1.Tenant{Status: tenancyv1alpha1.TenantStatus{Namespaces: []string{"a", "a"}}}, []string{
 			`status.namespaces[1]: Duplicate value: "a"`}},
-		{"role and rules", change(grantV1(), func(o *v1.Grant) { o.Spec.Rules = rules }), []string{
+		{"role and rules", change(grantV1(), func(o *tenancyv1.Grant) { o.Spec.Rules = rules }), []string{
 			"spec: Invalid value: \"{roleRef, rules}\": must specify exactly one of: `roleRef`, `rules`"}},
-		{"neither role nor rules", change(grantV1(), func(o *v1.Grant) { o.Spec.RoleRef = nil }), []string{
+		{"neither role nor rules", change(grantV1(), func(o *tenancyv1.Grant) { o.Spec.RoleRef = nil }), []string{
 			"spec: Invalid value: \"\": must specify one of: `roleRef`, `rules`"}},
-		{"two ends", change(grantV1alpha1(), func(o *v1alpha1.Grant) { o.Spec.ExpiresAt, o.Spec.Duration = end, hour }), []string{
+		{"two ends", change(grantV1alpha1(), func(o *tenancyv1alpha1.Grant) { o.Spec.ExpiresAt, o.Spec.Duration = end, hour }), []string{
 			"spec: Invalid value: \"{expiresAt, duration}\": must specify at most one of: `expiresAt`, `duration`"}},
-		{"no subject alpha", change(grantV1alpha1(), func(o *v1alpha1.Grant) { o.Spec.Subject = "" }), []string{
+		{"no subject alpha", change(grantV1alpha1(), func(o *tenancyv1alpha1.Grant) { o.Spec.Subject = "" }), []string{
 			"spec.subject: Required value"}},
-		{"reason", change(grantV1(), func(o *v1.Grant) { o.Spec.Reason = strings.Repeat("x", 1025) }), []string{
+		{"reason", change(grantV1(), func(o *tenancyv1.Grant) { o.Spec.Reason = strings.Repeat("x", 1025) }), []string{
 			"spec.reason: Too long: may not be more than 1024 characters"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -113,13 +113,13 @@ func TestDeclarativeValidationOfUpdates(t *testing.T) {
 		want     []string
 	}{
 		{"unchanged", grantV1(), grantV1(), nil},
-		{"subject", change(grantV1(), func(o *v1.Grant) { o.Spec.Subject.Name = "bob" }), grantV1(), []string{
+		{"subject", change(grantV1(), func(o *tenancyv1.Grant) { o.Spec.Subject.Name = "bob" }), grantV1(), []string{
 			`spec.subject: Invalid value: null: field is immutable`}},
-		{"subject alpha", change(grantV1alpha1(), func(o *v1alpha1.Grant) { o.Spec.Subject = "user:bob" }), grantV1alpha1(), []string{
+		{"subject alpha", change(grantV1alpha1(), func(o *tenancyv1alpha1.Grant) { o.Spec.Subject = "user:bob" }), grantV1alpha1(), []string{
 			`spec.subject: Invalid value: null: field is immutable`}},
-		{"role", change(grantV1(), func(o *v1.Grant) { o.Spec.RoleRef.Name = "admin" }), grantV1(), []string{
+		{"role", change(grantV1(), func(o *tenancyv1.Grant) { o.Spec.RoleRef.Name = "admin" }), grantV1(), []string{
 			`spec.roleRef: Invalid value: null: field is immutable`}},
-		{"reason", change(grantV1(), func(o *v1.Grant) { o.Spec.Reason = "other" }), grantV1(), nil},
+		{"reason", change(grantV1(), func(o *tenancyv1.Grant) { o.Spec.Reason = "other" }), grantV1(), nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -136,7 +136,7 @@ func TestLifecycle(t *testing.T) {
 	t.Parallel()
 	type introduced interface{ APILifecycleIntroduced() (int, int) }
 	type removed interface{ APILifecycleRemoved() (int, int) }
-	for _, obj := range []introduced{&v1.Tenant{}, &v1.Grant{}, &v1alpha1.Tenant{}, &v1alpha1.Grant{}} {
+	for _, obj := range []introduced{&tenancyv1.Tenant{}, &tenancyv1.Grant{}, &tenancyv1alpha1.Tenant{}, &tenancyv1alpha1.Grant{}} {
 		if major, minor := obj.APILifecycleIntroduced(); major != 1 || minor > 37 {
 			t.Errorf("%T is introduced in %d.%d", obj, major, minor)
 		}

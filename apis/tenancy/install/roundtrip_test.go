@@ -20,7 +20,7 @@ import (
 	"sigs.k8s.io/randfill"
 
 	"github.com/stoa-project/stoa/apis/tenancy"
-	"github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
+	tenancyv1alpha1 "github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
 )
 
 const fuzzRounds = 300
@@ -128,7 +128,7 @@ func TestRoundTripOfV1alpha1(t *testing.T) {
 	filler := fuzzer.FuzzerFor(fuzzer.MergeFuzzerFuncs(metafuzzer.Funcs, fuzzFuncs),
 		rand.NewSource(2), serializer.NewCodecFactory(scheme))
 	for range fuzzRounds {
-		before := &v1alpha1.Tenant{}
+		before := &tenancyv1alpha1.Tenant{}
 		filler.Fill(before)
 		after := convert(t, scheme, convert(t, scheme, before.DeepCopy(), runtime.APIVersionInternal), "v1alpha1")
 		after.GetObjectKind().SetGroupVersionKind(before.GroupVersionKind())

@@ -10,30 +10,30 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	v1 "github.com/stoa-project/stoa/apis/tenancy/v1"
+	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
 )
 
 func TestTenantDefaults(t *testing.T) {
 	t.Parallel()
-	open := v1.TenantSpec{NamespaceDefaults: v1.NamespaceDefaults{NetworkIsolation: "None"}}
+	open := tenancyv1.TenantSpec{NamespaceDefaults: tenancyv1.NamespaceDefaults{NetworkIsolation: "None"}}
 	suspended := open
 	suspended.Suspended = true
 	for _, tc := range []struct {
 		name     string
-		in, want v1.Tenant
+		in, want tenancyv1.Tenant
 	}{
-		{"empty", v1.Tenant{}, v1.Tenant{Spec: open, Status: v1.TenantStatus{Phase: "Active"}}},
-		{"suspended", v1.Tenant{Spec: v1.TenantSpec{Suspended: true}},
-			v1.Tenant{Spec: suspended, Status: v1.TenantStatus{Phase: "Suspended"}}},
-		{"being deleted", v1.Tenant{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &metav1.Time{}}},
-			v1.Tenant{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &metav1.Time{}}, Spec: open,
-				Status: v1.TenantStatus{Phase: "Terminating"}}},
-		{"phase is kept", v1.Tenant{Spec: v1.TenantSpec{Suspended: true}, Status: v1.TenantStatus{Phase: "Active"}},
-			v1.Tenant{Spec: suspended, Status: v1.TenantStatus{Phase: "Active"}}},
+		{"empty", tenancyv1.Tenant{}, tenancyv1.Tenant{Spec: open, Status: tenancyv1.TenantStatus{Phase: "Active"}}},
+		{"suspended", tenancyv1.Tenant{Spec: tenancyv1.TenantSpec{Suspended: true}},
+			tenancyv1.Tenant{Spec: suspended, Status: tenancyv1.TenantStatus{Phase: "Suspended"}}},
+		{"being deleted", tenancyv1.Tenant{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &metav1.Time{}}},
+			tenancyv1.Tenant{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &metav1.Time{}}, Spec: open,
+				Status: tenancyv1.TenantStatus{Phase: "Terminating"}}},
+		{"phase is kept", tenancyv1.Tenant{Spec: tenancyv1.TenantSpec{Suspended: true}, Status: tenancyv1.TenantStatus{Phase: "Active"}},
+			tenancyv1.Tenant{Spec: suspended, Status: tenancyv1.TenantStatus{Phase: "Active"}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			v1.SetObjectDefaults_Tenant(&tc.in)
+			tenancyv1.SetObjectDefaults_Tenant(&tc.in)
 			if diff := cmp.Diff(tc.want, tc.in); diff != "" {
 				t.Errorf("tenant (-want +got):\n%s", diff)
 			}
@@ -43,17 +43,17 @@ func TestTenantDefaults(t *testing.T) {
 
 func TestSubjectDefaults(t *testing.T) {
 	t.Parallel()
-	in := v1.Tenant{Spec: v1.TenantSpec{
+	in := tenancyv1.Tenant{Spec: tenancyv1.TenantSpec{
 		Owners: []rbacv1.Subject{
 			{Kind: "User", Name: "a"}, {Kind: "Group", Name: "b"},
 			{Kind: "ServiceAccount", Name: "c"}, {Kind: "Robot", Name: "d"},
 			{Kind: "User", APIGroup: "example.com", Name: "e"},
 		},
-		NamespaceDefaults: v1.NamespaceDefaults{RoleBindings: []v1.NamespaceRoleBinding{
+		NamespaceDefaults: tenancyv1.NamespaceDefaults{RoleBindings: []tenancyv1.NamespaceRoleBinding{
 			{RoleRef: rbacv1.RoleRef{Kind: "Role", Name: "r"}, Subjects: []rbacv1.Subject{{Kind: "User", Name: "f"}}},
 		}},
 	}}
-	v1.SetObjectDefaults_Tenant(&in)
+	tenancyv1.SetObjectDefaults_Tenant(&in)
 	const group = "rbac.authorization.k8s.io"
 	var got []string
 	for _, owner := range in.Spec.Owners {
@@ -68,17 +68,17 @@ func TestSubjectDefaults(t *testing.T) {
 
 func TestGrantDefaults(t *testing.T) {
 	t.Parallel()
-	grant := &v1.Grant{Spec: v1.GrantSpec{
+	grant := &tenancyv1.Grant{Spec: tenancyv1.GrantSpec{
 		Subject: rbacv1.Subject{Kind: "User", Name: "a"}, RoleRef: &rbacv1.RoleRef{Kind: "Role", Name: "r"},
 	}}
-	v1.SetObjectDefaults_Grant(grant)
+	tenancyv1.SetObjectDefaults_Grant(grant)
 	const group = "rbac.authorization.k8s.io"
-	want := &v1.Grant{
-		Spec: v1.GrantSpec{
+	want := &tenancyv1.Grant{
+		Spec: tenancyv1.GrantSpec{
 			Subject: rbacv1.Subject{APIGroup: group, Kind: "User", Name: "a"},
 			RoleRef: &rbacv1.RoleRef{APIGroup: group, Kind: "Role", Name: "r"},
 		},
-		Status: v1.GrantStatus{Phase: "Pending"},
+		Status: tenancyv1.GrantStatus{Phase: "Pending"},
 	}
 	if diff := cmp.Diff(want, grant); diff != "" {
 		t.Errorf("grant (-want +got):\n%s", diff)

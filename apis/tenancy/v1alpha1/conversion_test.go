@@ -16,7 +16,7 @@ import (
 
 	"github.com/stoa-project/stoa/apis/tenancy"
 	"github.com/stoa-project/stoa/apis/tenancy/install"
-	"github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
+	tenancyv1alpha1 "github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
 )
 
 const annotation = "tenancy.stoa.dev/v1-fields"
@@ -27,7 +27,7 @@ func newScheme() *runtime.Scheme {
 	return scheme
 }
 
-func toHub(t *testing.T, in *v1alpha1.Tenant) *tenancy.Tenant {
+func toHub(t *testing.T, in *tenancyv1alpha1.Tenant) *tenancy.Tenant {
 	t.Helper()
 	out := &tenancy.Tenant{}
 	if err := newScheme().Convert(in, out, nil); err != nil {
@@ -36,9 +36,9 @@ func toHub(t *testing.T, in *v1alpha1.Tenant) *tenancy.Tenant {
 	return out
 }
 
-func fromHub(t *testing.T, in *tenancy.Tenant) *v1alpha1.Tenant {
+func fromHub(t *testing.T, in *tenancy.Tenant) *tenancyv1alpha1.Tenant {
 	t.Helper()
-	out := &v1alpha1.Tenant{}
+	out := &tenancyv1alpha1.Tenant{}
 	if err := newScheme().Convert(in, out, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestOwners(t *testing.T) {
 	} {
 		t.Run(tc.text, func(t *testing.T) {
 			t.Parallel()
-			hub := toHub(t, &v1alpha1.Tenant{Spec: v1alpha1.TenantSpec{Owners: []string{tc.text}}})
+			hub := toHub(t, &tenancyv1alpha1.Tenant{Spec: tenancyv1alpha1.TenantSpec{Owners: []string{tc.text}}})
 			if diff := cmp.Diff([]rbacv1.Subject{tc.want}, hub.Spec.Owners); diff != "" {
 				t.Errorf("hub (-want +got):\n%s", diff)
 			}
@@ -108,9 +108,9 @@ const fullRest = `{"spec":{"namespaces":{"labels":{"team":"blue"}},` +
 func TestTenantIsFlat(t *testing.T) {
 	t.Parallel()
 	hub := fullHub()
-	want := &v1alpha1.Tenant{
+	want := &tenancyv1alpha1.Tenant{
 		ObjectMeta: metav1.ObjectMeta{Name: "blue", Annotations: map[string]string{"a": "b", annotation: fullRest}},
-		Spec: v1alpha1.TenantSpec{
+		Spec: tenancyv1alpha1.TenantSpec{
 			Owners:           []string{"user:alice"},
 			MaxNamespaces:    ptr.To[int32](3),
 			Quota:            corev1.ResourceList{"pods": resource.MustParse("10")},
@@ -132,21 +132,23 @@ func TestEditsWin(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name string
-		edit func(*v1alpha1.Tenant)
+		edit func(*tenancyv1alpha1.Tenant)
 		want func(*tenancy.Tenant)
 	}{
-		{"limit removed", func(o *v1alpha1.Tenant) { o.Spec.MaxNamespaces = nil },
+		{"limit removed", func(o *tenancyv1alpha1.Tenant) { o.Spec.MaxNamespaces = nil },
 			func(o *tenancy.Tenant) { o.Spec.Namespaces.Limit = nil }},
 		{"quota replaced",
-			func(o *v1alpha1.Tenant) { o.Spec.Quota = corev1.ResourceList{"secrets": resource.MustParse("1")} },
+			func(o *tenancyv1alpha1.Tenant) {
+				o.Spec.Quota = corev1.ResourceList{"secrets": resource.MustParse("1")}
+			},
 			func(o *tenancy.Tenant) {
 				o.Spec.Quota.Hard = corev1.ResourceList{"secrets": resource.MustParse("1")}
 			}},
-		{"network opened", func(o *v1alpha1.Tenant) { o.Spec.NetworkIsolation = "None" },
+		{"network opened", func(o *tenancyv1alpha1.Tenant) { o.Spec.NetworkIsolation = "None" },
 			func(o *tenancy.Tenant) { o.Spec.NamespaceDefaults.NetworkIsolation = "None" }},
-		{"owners removed", func(o *v1alpha1.Tenant) { o.Spec.Owners = nil },
+		{"owners removed", func(o *tenancyv1alpha1.Tenant) { o.Spec.Owners = nil },
 			func(o *tenancy.Tenant) { o.Spec.Owners = nil }},
-		{"suspended", func(o *v1alpha1.Tenant) { o.Spec.Suspended = true },
+		{"suspended", func(o *tenancyv1alpha1.Tenant) { o.Spec.Suspended = true },
 			func(o *tenancy.Tenant) { o.Spec.Suspended = true }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -202,7 +204,7 @@ func TestUnreadableAnnotation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			in := &v1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{annotation: text}}}
+			in := &tenancyv1alpha1.Tenant{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{annotation: text}}}
 			hub := toHub(t, in)
 			if got, ok := hub.Annotations[annotation]; !ok || got != text {
 				t.Errorf("annotation is %q, %v", got, ok)
@@ -220,12 +222,12 @@ func TestUnreadableAnnotation(t *testing.T) {
 // An owner index out of range must do no harm.
 func TestAnnotationWithForeignOwners(t *testing.T) {
 	t.Parallel()
-	in := &v1alpha1.Tenant{
+	in := &tenancyv1alpha1.Tenant{
 		ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{
 			annotation: `{"owners":[{"index":7,"text":"user:x","subject":{"kind":"User","name":"x"}},` +
 				`{"index":-1,"text":"user:x","subject":{"kind":"User","name":"x"}}]}`,
 		}},
-		Spec: v1alpha1.TenantSpec{Owners: []string{"user:x"}},
+		Spec: tenancyv1alpha1.TenantSpec{Owners: []string{"user:x"}},
 	}
 	want := []rbacv1.Subject{{APIGroup: "rbac.authorization.k8s.io", Kind: "User", Name: "x"}}
 	if diff := cmp.Diff(want, toHub(t, in).Spec.Owners); diff != "" {
@@ -236,16 +238,16 @@ func TestAnnotationWithForeignOwners(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	role := &rbacv1.RoleRef{Kind: "Role", Name: "edit"}
-	grant := &v1alpha1.Grant{Spec: v1alpha1.GrantSpec{RoleRef: role}}
-	v1alpha1.SetObjectDefaults_Grant(grant)
+	grant := &tenancyv1alpha1.Grant{Spec: tenancyv1alpha1.GrantSpec{RoleRef: role}}
+	tenancyv1alpha1.SetObjectDefaults_Grant(grant)
 	if role.APIGroup != "rbac.authorization.k8s.io" || grant.Status.Phase != "Pending" {
 		t.Errorf("grant is %+v", grant)
 	}
-	tenant := &v1alpha1.Tenant{Spec: v1alpha1.TenantSpec{Suspended: true}}
-	v1alpha1.SetObjectDefaults_Tenant(tenant)
-	want := &v1alpha1.Tenant{
-		Spec:   v1alpha1.TenantSpec{Suspended: true, NetworkIsolation: "None"},
-		Status: v1alpha1.TenantStatus{Phase: "Suspended"},
+	tenant := &tenancyv1alpha1.Tenant{Spec: tenancyv1alpha1.TenantSpec{Suspended: true}}
+	tenancyv1alpha1.SetObjectDefaults_Tenant(tenant)
+	want := &tenancyv1alpha1.Tenant{
+		Spec:   tenancyv1alpha1.TenantSpec{Suspended: true, NetworkIsolation: "None"},
+		Status: tenancyv1alpha1.TenantStatus{Phase: "Suspended"},
 	}
 	if diff := cmp.Diff(want, tenant); diff != "" {
 		t.Errorf("tenant (-want +got):\n%s", diff)

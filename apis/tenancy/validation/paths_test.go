@@ -11,8 +11,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	v1 "github.com/stoa-project/stoa/apis/tenancy/v1"
-	"github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
+	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
+	tenancyv1alpha1 "github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
 )
 
 // Every path in an error is a field that the user can find in the version they
@@ -43,12 +43,12 @@ func TestErrorPathsExistInEveryVersion(t *testing.T) {
 	}
 
 	for _, e := range tenant {
-		checkPath(t, reflect.TypeFor[v1.Tenant](), e.Field)
-		checkPath(t, reflect.TypeFor[v1alpha1.Tenant](), translate(v1alpha1.TenantFieldPaths(), e.Field))
+		checkPath(t, reflect.TypeFor[tenancyv1.Tenant](), e.Field)
+		checkPath(t, reflect.TypeFor[tenancyv1alpha1.Tenant](), translate(tenancyv1alpha1.TenantFieldPaths(), e.Field))
 	}
 	for _, e := range grant {
-		checkPath(t, reflect.TypeFor[v1.Grant](), e.Field)
-		checkPath(t, reflect.TypeFor[v1alpha1.Grant](), translate(v1alpha1.GrantFieldPaths(), e.Field))
+		checkPath(t, reflect.TypeFor[tenancyv1.Grant](), e.Field)
+		checkPath(t, reflect.TypeFor[tenancyv1alpha1.Grant](), translate(tenancyv1alpha1.GrantFieldPaths(), e.Field))
 	}
 }
 
@@ -67,14 +67,14 @@ func TestFieldPaths(t *testing.T) {
 		"status.namespaces.names[1]":                       "status.namespaces[1]",
 		"metadata.annotations[tenancy.stoa.dev/v1-fields]": "metadata.annotations[tenancy.stoa.dev/v1-fields]",
 	} {
-		if got := translate(v1alpha1.TenantFieldPaths(), hub); got != want {
+		if got := translate(tenancyv1alpha1.TenantFieldPaths(), hub); got != want {
 			t.Errorf("%s is translated to %s, want %s", hub, got, want)
 		}
 	}
 }
 
 // translate does what the registry does with the table.
-func translate(paths []v1alpha1.FieldPath, path string) string {
+func translate(paths []tenancyv1alpha1.FieldPath, path string) string {
 	for _, rule := range paths {
 		pattern := strings.ReplaceAll(regexp.QuoteMeta(rule.Hub), `\[\*\]`, `(\[[^]]*\])`)
 		match := regexp.MustCompile("^" + pattern + `($|[.[].*)`).FindStringSubmatch(path)
@@ -107,9 +107,9 @@ func checkPath(t *testing.T, typ reflect.Type, path string) {
 			typ = typ.Elem()
 		}
 		switch {
-		case match[2] == v1alpha1.RestAnnotation && rest != "":
+		case match[2] == tenancyv1alpha1.RestAnnotation && rest != "":
 			typ = reflect.TypeFor[struct {
-				Spec v1.TenantSpec `json:"spec"`
+				Spec tenancyv1.TenantSpec `json:"spec"`
 			}]()
 		case match[1] == "":
 			typ = typ.Elem()
@@ -128,10 +128,10 @@ func jsonField(typ reflect.Type, name string) (reflect.Type, bool) {
 	if typ.Kind() != reflect.Struct {
 		return nil, false
 	}
-	for i := range typ.NumField() {
-		tag, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+	for field := range typ.Fields() {
+		tag, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if tag == name {
-			return typ.Field(i).Type, true
+			return field.Type, true
 		}
 	}
 	return nil, false

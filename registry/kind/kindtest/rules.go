@@ -61,7 +61,7 @@ func causes(err error) []metav1.StatusCause {
 	return status.Status().Details.Causes
 }
 
-var step = regexp.MustCompile(`[^.\[\]]+|\[[^\]]*\]`) //nolint:gochecknoglobals // constant
+var step = regexp.MustCompile(`[^.\[\]]+|\[[^\]]*\]`)
 
 // exists says whether a path leads through the object. What is missing may be its
 // last step, or a map together with the key.
@@ -196,7 +196,7 @@ func (k *tester) statusApply(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, entry := range k.get(t, name).GetManagedFields() {
-		owned := string(entry.FieldsV1.Raw)
+		owned := entry.FieldsV1.GetRawString()
 		hasStatus, hasSpec := strings.Contains(owned, `"f:status"`), strings.Contains(owned, `"f:spec"`)
 		if entry.Manager == "kindtest-main" && hasStatus {
 			t.Errorf("apply to the main endpoint owns status: %s", owned)

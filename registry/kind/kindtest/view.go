@@ -5,6 +5,7 @@ package kindtest
 
 import (
 	"encoding/json"
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -85,9 +86,7 @@ func (k *tester) selectors(t *testing.T) {
 	}
 	k.cleanup(t, name)
 	cases := map[string]bool{"metadata.name=" + name: true, "metadata.name!=" + name: false, "metadata.name=other": false}
-	for selector, want := range k.Selectors {
-		cases[selector] = want
-	}
+	maps.Copy(cases, k.Selectors)
 	for selector, want := range cases {
 		list, err := k.client.List(t.Context(), metav1.ListOptions{FieldSelector: selector, LabelSelector: "kindtest=selectors"})
 		if err != nil {
