@@ -17,6 +17,7 @@ import (
 	"go.etcd.io/etcd/client/v3/kubernetes"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 	"k8s.io/apiserver/pkg/storage/etcd3"
@@ -31,6 +32,8 @@ const (
 	keepaliveTimeout = 10 * time.Second
 	// dialTimeout bounds one attempt to connect.
 	dialTimeout = 20 * time.Second
+	// maxBackoff is the longest time between two attempts.
+	maxBackoff = 5 * time.Second
 )
 
 // Clients holds the etcd clients of one server, one for each set of endpoints.
@@ -149,6 +152,12 @@ func dial(ctx context.Context, config storagebackend.TransportConfig, patience t
 		DialKeepAliveTime:    keepaliveTime,
 		DialKeepAliveTimeout: keepaliveTimeout,
 		Logger:               zap.NewNop(),
+		// gRPC's own limit is two minutes, which is how long a server would stay away
+		// after a long outage of etcd.
+		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: time.Second, Multiplier: backoff.DefaultConfig.Multiplier, Jitter: backoff.DefaultConfig.Jitter, MaxDelay: maxBackoff},
+			MinConnectTimeout: dialTimeout,
+		})},
 	}
 	if !tls.Empty() || tls.TrustedCAFile != "" {
 		tlsConfig, err := tls.ClientConfig()

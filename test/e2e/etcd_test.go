@@ -115,7 +115,7 @@ func (e *externalEtcd) start(t *testing.T) {
 
 func (e *externalEtcd) stop(t *testing.T) {
 	t.Helper()
-	if err := e.process.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := e.process.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = e.process.Wait() // its outcome does not matter
@@ -174,6 +174,7 @@ func TestExternalEtcd(t *testing.T) {
 		t.Errorf("/livez/ping without etcd: %d: %v", code, err)
 	}
 	etcd.start(t)
+	back := time.Now()
 	for _, s := range []*server{one, two} {
 		eventually(t, "/readyz is green again", func() error {
 			if code, err := s.status(t, "/readyz"); err != nil || code != 200 {
@@ -182,6 +183,7 @@ func TestExternalEtcd(t *testing.T) {
 			return nil
 		})
 	}
+	t.Logf("The servers were ready %s after etcd", time.Since(back))
 	if _, err := maps2.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "later"}}, metav1.CreateOptions{}); err != nil {
 		t.Errorf("create after etcd came back: %v", err)
 	}
