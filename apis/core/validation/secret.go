@@ -89,7 +89,7 @@ func validateJSONKey(obj *corev1.Secret, key string, path *field.Path) field.Err
 // ValidateSecretUpdate judges a changed secret.
 func ValidateSecretUpdate(obj, old *corev1.Secret) field.ErrorList {
 	// The tag of the served type says so too, but in a form that is not enforced.
-	errs := apivalidation.ValidateImmutableField(obj.Type, old.Type, field.NewPath("type")).WithOrigin("immutable").MarkAlpha()
+	errs := apivalidation.ValidateImmutableField(obj.Type, old.Type, field.NewPath("type")).WithOrigin("immutable").MarkCoveredByDeclarative().MarkAlpha()
 	if ptr.Deref(old.Immutable, false) {
 		if !ptr.Deref(obj.Immutable, false) {
 			errs = append(errs, field.Forbidden(field.NewPath("immutable"), immutableWhenSet))
