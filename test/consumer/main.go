@@ -12,10 +12,10 @@ import (
 	"os/signal"
 	"syscall"
 
+	"consumer.example/garden"
 	"github.com/spf13/pflag"
 	cliflag "k8s.io/component-base/cli/flag"
 
-	"consumer.example/garden"
 	"github.com/stoa-project/stoa/server"
 )
 

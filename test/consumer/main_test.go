@@ -6,7 +6,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -18,12 +17,12 @@ import (
 	"testing"
 	"time"
 
+	"consumer.example/garden"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 
-	"consumer.example/garden"
 	"github.com/stoa-project/stoa/stoatest"
 )
 
@@ -153,7 +152,9 @@ func TestStoredObject(t *testing.T) {
 		}
 		if before == nil {
 			obj := &unstructured.Unstructured{}
-			err = errors.Join(err, obj.UnmarshalJSON([]byte(fig)))
+			if err := obj.UnmarshalJSON([]byte(fig)); err != nil {
+				t.Fatal(err)
+			}
 			before, err = client.Resource(plants).Namespace("default").Create(t.Context(), obj, metav1.CreateOptions{})
 		} else {
 			var after *unstructured.Unstructured

@@ -4,13 +4,12 @@
 package garden
 
 import (
+	gardenv1 "consumer.example/garden/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/conversion"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
-
-	gardenv1 "consumer.example/garden/v1"
 )
 
 const groupName = "garden.example.com"

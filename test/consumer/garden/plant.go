@@ -6,10 +6,10 @@ package garden
 import (
 	"context"
 
-	"k8s.io/apimachinery/pkg/util/validation/field"
-
 	"consumer.example/garden/openapi"
 	gardenv1 "consumer.example/garden/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
 	"github.com/stoa-project/stoa/registry/kind"
 )
 

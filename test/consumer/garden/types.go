@@ -4,9 +4,8 @@
 package garden
 
 import (
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	gardenv1 "consumer.example/garden/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
