@@ -32,6 +32,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/stoa-project/stoa/authn/certificate"
+	"github.com/stoa-project/stoa/registry/kind"
 )
 
 // resync is how often informers of the server go through their objects again.
@@ -45,6 +46,14 @@ type types struct {
 	scheme     *runtime.Scheme
 	codecs     serializer.CodecFactory
 	parameters runtime.ParameterCodec
+}
+
+func newTypes(groups []kind.Group) (*types, error) {
+	scheme, err := newScheme(groups)
+	if err != nil {
+		return nil, err
+	}
+	return &types{scheme: scheme, codecs: serializer.NewCodecFactory(scheme), parameters: runtime.NewParameterCodec(scheme)}, nil
 }
 
 // genericConfig makes the configuration of the handler chain. It opens nothing.

@@ -17,8 +17,6 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/healthz"
 	"k8s.io/client-go/kubernetes"
@@ -72,12 +70,7 @@ func New(ctx context.Context, c CompletedOptions) (_ *Server, err error) {
 	clients := &storage.Clients{Patience: c.Etcd.StartTimeout}
 	stored := s.connect(ctx, c, clients)
 
-	scheme, err := newScheme(c.Groups)
-	if err != nil {
-		return nil, errors.Join(err, (<-stored).err)
-	}
-	types := &types{scheme: scheme, codecs: serializer.NewCodecFactory(scheme), parameters: runtime.NewParameterCodec(scheme)}
-	config, prepareErr := s.prepare(ctx, c, types)
+	config, types, prepareErr := s.prepare(ctx, c)
 	result := <-stored
 	s.etcd = result.etcd
 	s.closers = append(s.closers, result.close)
@@ -97,30 +90,35 @@ func New(ctx context.Context, c CompletedOptions) (_ *Server, err error) {
 
 // prepare makes everything that needs no etcd: certificates, the listener, the
 // configuration of the handler chain.
-func (s *Server) prepare(ctx context.Context, c CompletedOptions, types *types) (*genericapiserver.Config, error) {
+func (s *Server) prepare(ctx context.Context, c CompletedOptions) (*genericapiserver.Config, *types, error) {
+	types, err := newTypes(c.Groups)
+	if err != nil {
+		return nil, nil, err
+	}
 	listener, err := c.Serving.listen(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s.closers = append(s.closers, func() { _ = listener.Close() })
 	s.listener, s.closeDelay = listener, c.Serving.CloseDelay
 	if s.identity, err = newIdentity(ctx, c); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	serving, err := c.Serving.serve(listener, s.identity.serving)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	loopback, err := s.identity.loopback(ctx, serving)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	clientCAs, err := c.Authentication.clientCAs(s.identity.ca)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s.url, s.dataDir = c.url(listener.Addr()), c.DataDir
-	return c.genericConfig(types, serving, loopback, clientCAs)
+	config, err := c.genericConfig(types, serving, loopback, clientCAs)
+	return config, types, err
 }
 
 // url is where clients on this machine reach the server.
@@ -214,6 +212,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	if s.generic, err = config.Complete(shared).New("stoa", genericapiserver.NewEmptyDelegate()); err != nil {
 		return fmt.Errorf("assemble API server: %w", err)
 	}
+	s.closers = append(s.closers, s.generic.Destroy) // Run does it too; a second time does nothing
 	if err := installGroups(s.generic, config, c.Groups, types); err != nil {
 		return err
 	}
