@@ -73,9 +73,9 @@ func storageFactory(etcd *EtcdOptions, groups []kind.Group, config *genericapise
 	factory := serverstorage.NewDefaultStorageFactory(etcd.StorageConfig, etcd.DefaultStorageMediaType, serializer,
 		encoding, config.MergedResourceConfig, nil)
 	for _, g := range groups {
-		all := schema.GroupResource{Group: g.Name, Resource: serverstorage.AllResources}
-		if g.StorageMediaType != "" {
-			factory.SetSerializer(all, g.StorageMediaType, nil)
+		if !g.Protobuf(scheme) {
+			all := schema.GroupResource{Group: g.Name, Resource: serverstorage.AllResources}
+			factory.SetSerializer(all, runtime.ContentTypeJSON, nil)
 		}
 		if g.StorageVersion == "" {
 			continue
@@ -110,7 +110,7 @@ func installGroups(s *genericapiserver.GenericAPIServer, config *genericapiserve
 	var named []*genericapiserver.APIGroupInfo
 	for _, g := range groups {
 		info := genericapiserver.NewDefaultAPIGroupInfo(g.Name, types.scheme, types.parameters, types.codecs)
-		if g.StorageMediaType == runtime.ContentTypeJSON {
+		if !g.Protobuf(types.scheme) {
 			info.NegotiatedSerializer = withoutProtobuf{info.NegotiatedSerializer}
 		}
 		info.VersionedResourcesStorageMap, err = g.Storage(types.scheme, config.RESTOptionsGetter, config.MergedResourceConfig.ResourceEnabled)

@@ -17,7 +17,7 @@ import (
 // ConfigMaps returns the kind ConfigMap.
 func ConfigMaps() kind.Kind {
 	return kind.New(kind.Definition[core.ConfigMap]{
-		Group: core.GroupName, Kind: "ConfigMap", Plural: "configmaps", ShortNames: []string{"cm"},
+		Kind: "ConfigMap", Plural: "configmaps", ShortNames: []string{"cm"},
 		UnconditionalUpdate: true, // as in Kubernetes
 		Strategy: kind.Strategy[core.ConfigMap]{
 			Validate: func(_ context.Context, obj *core.ConfigMap) field.ErrorList {

@@ -23,7 +23,7 @@ import (
 // be deleted: see namespaceREST.
 func Namespaces() kind.Kind {
 	return kind.New(kind.Definition[core.Namespace]{
-		Group: core.GroupName, Kind: "Namespace", Plural: "namespaces", ShortNames: []string{"ns"},
+		Kind: "Namespace", Plural: "namespaces", ShortNames: []string{"ns"},
 		ClusterScoped:       true,
 		Spec:                kind.PartOf(func(n *core.Namespace) *corev1.NamespaceSpec { return &n.Spec }),
 		Status:              kind.PartOf(func(n *core.Namespace) *corev1.NamespaceStatus { return &n.Status }),
@@ -40,6 +40,7 @@ func Namespaces() kind.Kind {
 		Strategy: kind.Strategy[core.Namespace]{
 			ValidateName: apivalidation.ValidateNamespaceName,
 			Prepare:      prepareNamespace,
+			Canonicalize: labelNamespace,
 			Validate: func(_ context.Context, obj *core.Namespace) field.ErrorList {
 				return corevalidation.ValidateNamespace((*corev1.Namespace)(obj))
 			},
@@ -78,4 +79,13 @@ func prepareNamespace(_ context.Context, obj, old *core.Namespace) {
 	if !slices.Contains(obj.Spec.Finalizers, corev1.FinalizerKubernetes) {
 		obj.Spec.Finalizers = append(obj.Spec.Finalizers, corev1.FinalizerKubernetes)
 	}
+}
+
+// labelNamespace labels a namespace with its name, for selectors. Defaulting does it
+// too, but not where the name was generated after it.
+func labelNamespace(obj *core.Namespace) {
+	if obj.Labels == nil {
+		obj.Labels = map[string]string{}
+	}
+	obj.Labels[corev1.LabelMetadataName] = obj.Name
 }

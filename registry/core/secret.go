@@ -17,7 +17,7 @@ import (
 // Secrets returns the kind Secret.
 func Secrets() kind.Kind {
 	return kind.New(kind.Definition[core.Secret]{
-		Group: core.GroupName, Kind: "Secret", Plural: "secrets",
+		Kind: "Secret", Plural: "secrets",
 		UnconditionalUpdate: true, // as in Kubernetes
 		Strategy: kind.Strategy[core.Secret]{
 			Validate: func(_ context.Context, obj *core.Secret) field.ErrorList {

@@ -26,7 +26,7 @@ type Column[T any] struct {
 	Description string
 	// Wide hides the column unless kubectl is called with -o wide.
 	Wide bool
-	// Value returns the cell: a string, int64, bool or float64; nil prints <none>.
+	// Value returns the cell: a string, an integer, bool or float64; nil prints <none>.
 	Value func(*T) any
 }
 
@@ -55,6 +55,17 @@ func HumanAge(t metav1.Time) string {
 		return "<unknown>"
 	}
 	return duration.HumanDuration(time.Since(t.Time))
+}
+
+// cell turns integers into the one type of them that JSON knows and deep copies take.
+func cell(value any) any {
+	switch v := value.(type) {
+	case int:
+		return int64(v)
+	case int32:
+		return int64(v)
+	}
+	return value
 }
 
 // table makes the tables of one kind.
@@ -91,7 +102,7 @@ func (t *table[T, PT]) ConvertToTable(_ context.Context, obj, options runtime.Ob
 		}
 		cells := make([]any, len(t.columns))
 		for i := range t.columns {
-			cells[i] = t.columns[i].Value((*T)(typed))
+			cells[i] = cell(t.columns[i].Value((*T)(typed)))
 		}
 		out.Rows = append(out.Rows, metav1.TableRow{Cells: cells, Object: runtime.RawExtension{Object: item}})
 		return nil

@@ -21,11 +21,9 @@ type Object[T any] interface {
 	metav1.Object
 }
 
-// Definition describes one stored kind by its hub type T. Group, Kind and
-// Plural are required; each other field says what its zero value means.
+// Definition describes one stored kind by its hub type T. Kind and Plural are
+// required; each other field says what its zero value means.
 type Definition[T any] struct {
-	// Group is the API group; "" is the core group.
-	Group string
 	// Kind is the CamelCase name of the type, without its group.
 	Kind string
 	// Plural is the lower-case name in the URL and in discovery.
@@ -69,8 +67,8 @@ type Definition[T any] struct {
 	// Unset: the version has the hub's names.
 	Paths map[string][]PathRule
 
-	// CreateOnUpdate lets PUT and server-side apply to a missing name create it
-	// by PUT. Unset: PUT to a missing name is 404. A kind that sets it says why.
+	// CreateOnUpdate lets PUT to a missing name create the object. Unset: that is
+	// 404. Server-side apply creates in any case. A kind that sets it says why.
 	CreateOnUpdate bool
 	// UnconditionalUpdate lets PUT without resourceVersion overwrite whatever is
 	// there. Unset: it is refused. A kind that sets it says why.

@@ -87,13 +87,12 @@ func (k *kind[T, PT]) index() (storage.IndexerFuncs, *cache.Indexers) {
 
 // addFieldLabels makes the scheme accept the kind's selectable fields in one
 // served version.
-func (k *kind[T, PT]) addFieldLabels(scheme *runtime.Scheme, version string) error {
-	gvk := schema.GroupVersionKind{Group: k.Group, Version: version, Kind: k.Kind}
+func (k *kind[T, PT]) addFieldLabels(scheme *runtime.Scheme, version schema.GroupVersion) error {
 	known := map[string]bool{nameField: true, namespaceField: !k.ClusterScoped}
 	for _, f := range k.Fields {
 		known[f.Path] = true
 	}
-	return scheme.AddFieldLabelConversionFunc(gvk, func(label, value string) (string, string, error) {
+	return scheme.AddFieldLabelConversionFunc(version.WithKind(k.Kind), func(label, value string) (string, string, error) {
 		if known[label] {
 			return label, value, nil
 		}

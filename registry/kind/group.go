@@ -25,9 +25,6 @@ type Group struct {
 	Install func(*runtime.Scheme)
 	// StorageVersion is the version that is stored. Unset: the preferred one.
 	StorageVersion string
-	// StorageMediaType is how objects are stored. Unset: protobuf. Types without
-	// generated protobuf marshallers set application/json.
-	StorageMediaType string
 	// OpenAPI returns the definitions of the served types. Unset: they are among
 	// those that the server has anyway.
 	OpenAPI common.GetOpenAPIDefinitions
@@ -47,7 +44,7 @@ func (g Group) AddTo(scheme *runtime.Scheme) error {
 	g.Install(scheme)
 	for _, r := range g.Resources {
 		for _, v := range r.Versions {
-			if err := r.Kind.addTo(scheme, v); err != nil {
+			if err := r.Kind.addTo(scheme, schema.GroupVersion{Group: g.Name, Version: v}); err != nil {
 				return fmt.Errorf("types of %s in %s/%s: %w", r.Kind.Resource(), g.Name, v, err)
 			}
 		}
@@ -67,7 +64,7 @@ func (g Group) Storage(scheme *runtime.Scheme, options generic.RESTOptionsGetter
 		if len(served) == 0 {
 			continue
 		}
-		paths, err := r.Kind.Storage(scheme, options)
+		paths, err := r.Kind.storage(scheme, g.Name, options)
 		if err != nil {
 			return nil, fmt.Errorf("group %q: %w", g.Name, err)
 		}
@@ -79,6 +76,20 @@ func (g Group) Storage(scheme *runtime.Scheme, options generic.RESTOptionsGetter
 		}
 	}
 	return out, nil
+}
+
+// Protobuf says whether every kind of the group has protobuf marshallers in the
+// stored version. A group whose types have none is stored as JSON, and does not
+// offer protobuf to clients.
+func (g Group) Protobuf(scheme *runtime.Scheme) bool {
+	for _, r := range g.Resources {
+		for _, v := range r.Versions {
+			if !r.Kind.marshals(scheme, schema.GroupVersion{Group: g.Name, Version: v}) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Custom returns a row for a resource that implements rest.Storage itself, such
@@ -95,8 +106,11 @@ type custom struct {
 
 func (c custom) Resource() string { return c.resource }
 
-func (c custom) addTo(*runtime.Scheme, string) error { return nil }
+func (c custom) addTo(*runtime.Scheme, schema.GroupVersion) error { return nil }
 
-func (c custom) Storage(scheme *runtime.Scheme, options generic.RESTOptionsGetter) (map[string]rest.Storage, error) {
+// marshals is true because nothing is stored.
+func (c custom) marshals(*runtime.Scheme, schema.GroupVersion) bool { return true }
+
+func (c custom) storage(scheme *runtime.Scheme, _ string, options generic.RESTOptionsGetter) (map[string]rest.Storage, error) {
 	return c.build(scheme, options)
 }

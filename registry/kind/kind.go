@@ -28,16 +28,20 @@ type Kind interface {
 	Resource() string
 	// addTo is called once for each served version, before Storage, and registers
 	// what the kind needs beside its own types.
-	addTo(scheme *runtime.Scheme, version string) error
-	// Storage is called once for each server. It returns the storage of each path
+	addTo(scheme *runtime.Scheme, version schema.GroupVersion) error
+	// storage is called once for each server. It returns the storage of each path
 	// below the version, such as "tenants" and "tenants/status".
-	Storage(scheme *runtime.Scheme, options generic.RESTOptionsGetter) (map[string]rest.Storage, error)
+	storage(scheme *runtime.Scheme, group string, options generic.RESTOptionsGetter) (map[string]rest.Storage, error)
+	// marshals says whether the objects of a version can be stored as protobuf.
+	marshals(scheme *runtime.Scheme, version schema.GroupVersion) bool
 }
 
 // kind is a Definition with what New derived from it.
 type kind[T any, PT Object[T]] struct {
 	Definition[T]
 	table *table[T, PT]
+	// group is the API group it is served in.
+	group string
 }
 
 // New returns the kind that a definition describes. Only T is ever spelled.
@@ -50,7 +54,16 @@ func New[T any, PT Object[T]](d Definition[T]) Kind {
 
 func (k *kind[T, PT]) Resource() string { return k.Plural }
 
-func (k *kind[T, PT]) addTo(scheme *runtime.Scheme, version string) error {
+func (k *kind[T, PT]) marshals(scheme *runtime.Scheme, version schema.GroupVersion) bool {
+	obj, err := scheme.New(version.WithKind(k.Kind))
+	if err != nil {
+		return false
+	}
+	_, ok := obj.(runtime.ProtobufReverseMarshaller)
+	return ok
+}
+
+func (k *kind[T, PT]) addTo(scheme *runtime.Scheme, version schema.GroupVersion) error {
 	if k.Scale != nil && !scheme.Recognizes(autoscaling.SchemeGroupVersion.WithKind("Scale")) {
 		autoscalinginstall.Install(scheme)
 	}
@@ -91,8 +104,14 @@ func (k *kind[T, PT]) check() error {
 	return errors.Join(errs...)
 }
 
-// Storage implements Kind.
-func (k *kind[T, PT]) Storage(scheme *runtime.Scheme, options generic.RESTOptionsGetter) (map[string]rest.Storage, error) {
+func (k *kind[T, PT]) storage(scheme *runtime.Scheme, group string, options generic.RESTOptionsGetter) (map[string]rest.Storage, error) {
+	bound := *k
+	bound.group = group
+	return bound.build(scheme, options)
+}
+
+// build makes the storage of a kind whose group is known.
+func (k *kind[T, PT]) build(scheme *runtime.Scheme, options generic.RESTOptionsGetter) (map[string]rest.Storage, error) {
 	if err := k.check(); err != nil {
 		return nil, fmt.Errorf("definition of kind %q: %w", k.Kind, err)
 	}
@@ -121,7 +140,7 @@ func (k *kind[T, PT]) Storage(scheme *runtime.Scheme, options generic.RESTOption
 }
 
 func (k *kind[T, PT]) store(scheme *runtime.Scheme, options generic.RESTOptionsGetter) (*REST, error) {
-	list := schema.GroupVersionKind{Group: k.Group, Version: runtime.APIVersionInternal, Kind: k.Kind + "List"}
+	list := schema.GroupVersionKind{Group: k.group, Version: runtime.APIVersionInternal, Kind: k.Kind + "List"}
 	if _, err := scheme.New(list); err != nil {
 		return nil, err
 	}
@@ -133,8 +152,8 @@ func (k *kind[T, PT]) store(scheme *runtime.Scheme, options generic.RESTOptionsG
 			return obj
 		},
 		PredicateFunc:             k.predicate,
-		DefaultQualifiedResource:  schema.GroupResource{Group: k.Group, Resource: k.Plural},
-		SingularQualifiedResource: schema.GroupResource{Group: k.Group, Resource: k.Singular},
+		DefaultQualifiedResource:  schema.GroupResource{Group: k.group, Resource: k.Plural},
+		SingularQualifiedResource: schema.GroupResource{Group: k.group, Resource: k.Singular},
 		CreateStrategy:            strategy,
 		UpdateStrategy:            strategy,
 		DeleteStrategy:            strategy,
@@ -174,7 +193,7 @@ func (k *kind[T, PT]) part(scheme *runtime.Scheme, main *genericregistry.Store, 
 // validation answers with an internal error for one that they do not name with
 // +k8s:supportsSubresource.
 func (k *kind[T, PT]) declares(scheme *runtime.Scheme, subresource string) bool {
-	for _, gv := range scheme.VersionsForGroupKind(schema.GroupKind{Group: k.Group, Kind: k.Kind}) {
+	for _, gv := range scheme.VersionsForGroupKind(schema.GroupKind{Group: k.group, Kind: k.Kind}) {
 		obj, err := scheme.New(gv.WithKind(k.Kind))
 		if err != nil || gv.Version == runtime.APIVersionInternal {
 			continue

@@ -28,14 +28,14 @@ func translate(ctx context.Context, rules map[string][]PathRule, errs field.Erro
 		return errs
 	}
 	for _, e := range errs {
-		e.Field = Apply(rules[info.APIVersion], e.Field)
+		e.Field = versionedPath(rules[info.APIVersion], e.Field)
 	}
 	return errs
 }
 
-// Apply returns the versioned form of a hub path, by the first of the rules that
+// versionedPath returns the versioned form of a hub path, by the first of the rules that
 // matches it, or the path itself.
-func Apply(rules []PathRule, path string) string {
+func versionedPath(rules []PathRule, path string) string {
 	for _, rule := range rules {
 		if out, ok := rule.apply(path); ok {
 			return out

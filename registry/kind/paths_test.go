@@ -11,7 +11,7 @@ import (
 	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 )
 
-func TestApply(t *testing.T) {
+func TestVersionedPath(t *testing.T) {
 	t.Parallel()
 	rules := []PathRule{
 		{"spec.owners[*].name", "spec.owners[*]"},
@@ -35,7 +35,7 @@ func TestApply(t *testing.T) {
 		"spec.namespaces.labels":      "spec.labels",
 		"":                            "",
 	} {
-		if got := Apply(rules, hub); got != want {
+		if got := versionedPath(rules, hub); got != want {
 			t.Errorf("%s became %s, want %s", hub, got, want)
 		}
 	}
@@ -57,11 +57,11 @@ func TestTranslateByVersion(t *testing.T) {
 	}
 }
 
-func FuzzApply(f *testing.F) {
+func FuzzVersionedPath(f *testing.F) {
 	f.Add("spec.owners[*].name", "spec.owners[*]", "spec.owners[3].name")
 	f.Add("a[*]", "[*][*]", "a[b")
 	f.Fuzz(func(t *testing.T, hub, versioned, path string) {
-		got := Apply([]PathRule{{hub, versioned}}, path)
+		got := versionedPath([]PathRule{{hub, versioned}}, path)
 		if _, matches := (PathRule{hub, versioned}).apply(path); !matches && got != path {
 			t.Errorf("rule %q does not match %q but made %q of it", hub, path, got)
 		}

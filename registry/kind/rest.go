@@ -77,7 +77,7 @@ func (k *kind[T, PT]) resetFilter(scheme *runtime.Scheme, sub Subresource[T]) ma
 		kept = append(kept, fieldpath.MakePrefixMatcherOrDie("metadata"))
 	}
 	out := map[fieldpath.APIVersion]fieldpath.Filter{}
-	for _, gv := range scheme.VersionsForGroupKind(schema.GroupKind{Group: k.Group, Kind: k.Kind}) {
+	for _, gv := range scheme.VersionsForGroupKind(schema.GroupKind{Group: k.group, Kind: k.Kind}) {
 		if gv.Version != runtime.APIVersionInternal {
 			out[fieldpath.APIVersion(gv.String())] = fieldpath.NewIncludeMatcherFilter(kept...)
 		}

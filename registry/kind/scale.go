@@ -57,7 +57,7 @@ func newScaleREST[T any, PT Object[T]](k *kind[T, PT], scheme *runtime.Scheme, s
 		path = append(path, fieldpath.PathElement{FieldName: &name})
 	}
 	paths := managedfields.ResourcePathMappings{}
-	for _, gv := range scheme.VersionsForGroupKind(schema.GroupKind{Group: k.Group, Kind: k.Kind}) {
+	for _, gv := range scheme.VersionsForGroupKind(schema.GroupKind{Group: k.group, Kind: k.Kind}) {
 		paths[gv.String()] = path
 	}
 	return &scaleREST[T, PT]{kind: k, store: store, paths: paths, table: newTable[autoscaling.Scale, *autoscaling.Scale]([]Column[autoscaling.Scale]{
@@ -100,7 +100,13 @@ func (r *scaleREST[T, PT]) Update(ctx context.Context, name string, info rest.Up
 		}
 		return admit(ctx, r.scaleOf(obj.(PT)), r.scaleOf(old.(PT)))
 	}
-	// The parent is never created through it.
+	// What is stored, and validated by the tags of its type, is the parent; it is
+	// never created here.
+	if info, ok := genericapirequest.RequestInfoFrom(ctx); ok {
+		parent := *info
+		parent.Subresource = ""
+		ctx = genericapirequest.WithRequestInfo(ctx, &parent)
+	}
 	obj, _, err := r.store.Update(ctx, name, scaledObject[T, PT]{info, r}, nil, admitScale, false, options)
 	if err != nil {
 		return nil, false, err

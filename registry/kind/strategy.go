@@ -143,7 +143,7 @@ func (s mainStrategy[T, PT]) GetResetFields() map[fieldpath.APIVersion]*fieldpat
 		return nil
 	}
 	out := map[fieldpath.APIVersion]*fieldpath.Set{}
-	for _, gv := range s.Scheme.VersionsForGroupKind(schema.GroupKind{Group: s.kind.Group, Kind: s.kind.Kind}) {
+	for _, gv := range s.Scheme.VersionsForGroupKind(schema.GroupKind{Group: s.kind.group, Kind: s.kind.Kind}) {
 		if gv.Version != runtime.APIVersionInternal {
 			out[fieldpath.APIVersion(gv.String())] = fieldpath.NewSet(fieldpath.MakePathOrDie("status"))
 		}

@@ -21,7 +21,7 @@ import (
 // Grants returns the kind Grant.
 func Grants() kind.Kind {
 	return kind.New(kind.Definition[tenancy.Grant]{
-		Group: tenancy.GroupName, Kind: "Grant", Plural: "grants", Categories: []string{"tenancy"},
+		Kind: "Grant", Plural: "grants", Categories: []string{"tenancy"},
 		Spec:   kind.PartOf(func(g *tenancy.Grant) *tenancy.GrantSpec { return &g.Spec }),
 		Status: kind.PartOf(func(g *tenancy.Grant) *tenancy.GrantStatus { return &g.Status }),
 		Strategy: kind.Strategy[tenancy.Grant]{

@@ -10,15 +10,13 @@ import (
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
-// Group returns the group tenancy.stoa.dev. Its types have no protobuf
-// marshallers, so they are stored as JSON.
+// Group returns the group tenancy.stoa.dev.
 func Group() kind.Group {
 	all := []string{"v1", "v1alpha1"}
 	return kind.Group{
-		Name:             tenancy.GroupName,
-		Install:          install.Install,
-		StorageVersion:   "v1",
-		StorageMediaType: "application/json",
+		Name:           tenancy.GroupName,
+		Install:        install.Install,
+		StorageVersion: "v1",
 		Resources: []kind.Resource{
 			{Kind: Grants(), Versions: all},
 			{Kind: Tenants(), Versions: all},

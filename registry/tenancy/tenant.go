@@ -18,7 +18,7 @@ import (
 // Tenants returns the kind Tenant.
 func Tenants() kind.Kind {
 	return kind.New(kind.Definition[tenancy.Tenant]{
-		Group: tenancy.GroupName, Kind: "Tenant", Plural: "tenants",
+		Kind: "Tenant", Plural: "tenants",
 		ShortNames: []string{"tn"}, Categories: []string{"tenancy"},
 		ClusterScoped: true,
 		Spec:          kind.PartOf(func(t *tenancy.Tenant) *tenancy.TenantSpec { return &t.Spec }),

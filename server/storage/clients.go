@@ -45,6 +45,7 @@ type Clients struct {
 
 	mu     sync.Mutex
 	shared map[string]*shared
+	stores []func() // closes the stores that were made
 	closed bool
 }
 
@@ -114,15 +115,22 @@ func (c *Clients) compactor(s *shared, interval time.Duration) etcd3.Compactor {
 	return s.compactor
 }
 
-// Close stops all compactors and closes the clients that were dialled. No store
-// may be used afterwards.
+// Close closes the stores that were made, also those that nobody served, stops all
+// compactors and closes the clients that were dialled.
 func (c *Clients) Close() {
+	c.mu.Lock()
+	stores := c.stores
+	c.stores, c.closed = nil, true
+	c.mu.Unlock()
+	for _, closeStore := range stores {
+		closeStore()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.shared {
 		s.close()
 	}
-	c.shared, c.closed = nil, true
+	c.shared = nil
 }
 
 func (c *Clients) put(key string, s *shared) {

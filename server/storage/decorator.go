@@ -56,7 +56,7 @@ func (c *Clients) decorator(ctx context.Context, cached bool) generic.StorageDec
 			return nil, nil, err
 		}
 		if !cached {
-			return raw, closeRaw, nil
+			return raw, c.own(closeRaw), nil
 		}
 		watchCache, err := cacher.NewCacherFromConfig(cacher.Config{
 			Storage: raw, Versioner: storage.APIObjectVersioner{}, Codec: config.Codec,
@@ -69,12 +69,22 @@ func (c *Clients) decorator(ctx context.Context, cached bool) generic.StorageDec
 			return nil, nil, fmt.Errorf("watch cache of %s: %w", config.GroupResource, err)
 		}
 		delegator := cacher.NewCacheDelegator(watchCache, raw)
-		return delegator, sync.OnceFunc(func() {
+		return delegator, c.own(func() {
 			delegator.Stop()
 			watchCache.Stop()
 			closeRaw()
 		}), nil
 	}
+}
+
+// own makes a function that closes a store safe to call twice, by who serves the
+// store and by Close.
+func (c *Clients) own(closeStore func()) factory.DestroyFunc {
+	once := sync.OnceFunc(closeStore)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stores = append(c.stores, once)
+	return once
 }
 
 // etcd3 returns the store of one resource, without a cache.

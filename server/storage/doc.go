@@ -8,7 +8,7 @@
 // health check. [Clients] shares one client and one compactor between all of
 // them, which saves a connection, its goroutines and a handshake a resource, and
 // lets the client be one that calls an etcd in the same process directly.
-// [Clients.Decorate] is otherwise what upstream's decorators do: a watch cache in
+// [Clients.RESTOptionsGetter] is otherwise what upstream's decorators do: a watch cache in
 // front of etcd3.
 //
 // The package does not start etcd; package etcd does.
