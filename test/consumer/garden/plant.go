@@ -16,17 +16,16 @@ import (
 // Group returns the group garden.example.com.
 func Group() kind.Group {
 	return kind.Group{
-		Name:             groupName,
-		Install:          install,
-		StorageMediaType: "application/json",
-		OpenAPI:          openapi.GetOpenAPIDefinitions,
-		Resources:        []kind.Resource{{Kind: plants(), Versions: []string{"v1"}}},
+		Name:      groupName,
+		Install:   install,
+		OpenAPI:   openapi.GetOpenAPIDefinitions,
+		Resources: []kind.Resource{{Kind: plants(), Versions: []string{"v1"}}},
 	}
 }
 
 func plants() kind.Kind {
 	return kind.New(kind.Definition[Plant]{
-		Group: groupName, Kind: "Plant", Plural: "plants", ShortNames: []string{"pl"},
+		Kind: "Plant", Plural: "plants", ShortNames: []string{"pl"},
 		Spec:   kind.PartOf(func(p *Plant) *gardenv1.PlantSpec { return &p.Spec }),
 		Status: kind.PartOf(func(p *Plant) *gardenv1.PlantStatus { return &p.Status }),
 		Strategy: kind.Strategy[Plant]{
