@@ -4,6 +4,8 @@
 package server
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/spf13/pflag"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 )
 
@@ -31,6 +34,12 @@ func LoadConfig(path string, flags *pflag.FlagSet) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("--config: %w", err)
+	}
+	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
+	if _, err := documents.Read(); err == nil {
+		if _, err := documents.Read(); err == nil {
+			return fmt.Errorf("--config %s: must hold one document", path)
+		}
 	}
 	var entries map[string]any
 	if err := yaml.UnmarshalStrict(data, &entries); err != nil {
@@ -86,9 +95,13 @@ func flagTexts(value any) ([]string, error) {
 	case map[string]any:
 		var out []string
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			text, err := flagTexts(v[key])
-			if err != nil || len(text) != 1 {
+			switch v[key].(type) {
+			case map[string]any, []any:
 				return nil, fmt.Errorf("%s: must be a single value", key)
+			}
+			text, err := flagTexts(v[key])
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", key, err)
 			}
 			out = append(out, key+"="+text[0])
 		}

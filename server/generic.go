@@ -4,8 +4,10 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -16,6 +18,7 @@ import (
 	"k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/request/anonymous"
+	"k8s.io/apiserver/pkg/authentication/request/bearertoken"
 	"k8s.io/apiserver/pkg/authentication/request/union"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
@@ -38,8 +41,9 @@ import (
 // resync is how often informers of the server go through their objects again.
 const resync = 10 * time.Minute
 
-// openPaths may be read by anyone, as the bootstrap policy of Kubernetes has it.
-var openPaths = []string{"/healthz", "/healthz/*", "/livez", "/livez/*", "/readyz", "/readyz/*", "/version", "/version/"} //nolint:gochecknoglobals // constant
+// openPaths may be read by anyone: what the role system:public-info-viewer of
+// Kubernetes has.
+var openPaths = []string{"/healthz", "/livez", "/readyz", "/version", "/version/"} //nolint:gochecknoglobals // constant
 
 // types are a scheme and what reads and writes its types.
 type types struct {
@@ -93,6 +97,9 @@ func secure(config *genericapiserver.Config, clientCAs []dynamiccertificates.CAC
 		}
 		methods = append(methods, certificate.New(ca.VerifyOptions))
 	}
+	// A token that nobody knows is an error, and not the token of somebody anonymous.
+	methods = append(methods, bearertoken.New(authenticator.TokenFunc(
+		func(context.Context, string) (*authenticator.Response, bool, error) { return nil, false, nil })))
 	config.Authentication.Authenticator = union.NewFailOnError(union.New(methods...), anonymous.NewAuthenticator(nil))
 	open, err := path.NewAuthorizer(openPaths)
 	if err != nil {
@@ -128,7 +135,12 @@ func (c CompletedOptions) admit(config *genericapiserver.Config) (informers.Shar
 		return nil, fmt.Errorf("loopback client: %w", err)
 	}
 	factory := informers.NewSharedInformerFactory(client, resync)
-	err = c.Admission.ApplyTo(config, factory, client, dynamicClient, config.FeatureGate, config.EffectiveVersion)
+	admission := *c.Admission
+	if !servesNamespaces(c.Groups, config) {
+		// It would wait for namespaces without end.
+		admission.DisablePlugins = append(slices.Clone(admission.DisablePlugins), lifecycle.PluginName)
+	}
+	err = admission.ApplyTo(config, factory, client, dynamicClient, config.FeatureGate, config.EffectiveVersion)
 	if err != nil {
 		return nil, fmt.Errorf("admission: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
 	serverstorage "k8s.io/apiserver/pkg/server/storage"
 	openapiutil "k8s.io/apiserver/pkg/util/openapi"
 	"k8s.io/kube-openapi/pkg/common"
@@ -68,7 +69,7 @@ func definitions(groups []kind.Group) common.GetOpenAPIDefinitions {
 
 // storageFactory says where, in which version and in which encoding each resource
 // is stored.
-func storageFactory(etcd *EtcdOptions, groups []kind.Group, config *genericapiserver.Config, scheme *runtime.Scheme, serializer runtime.StorageSerializer) *serverstorage.DefaultStorageFactory {
+func storageFactory(etcd *EtcdOptions, groups []kind.Group, config *genericapiserver.Config, scheme *runtime.Scheme, serializer runtime.StorageSerializer) (*serverstorage.DefaultStorageFactory, error) {
 	encoding := serverstorage.NewDefaultResourceEncodingConfigForEffectiveVersion(scheme, config.EffectiveVersion)
 	factory := serverstorage.NewDefaultStorageFactory(etcd.StorageConfig, etcd.DefaultStorageMediaType, serializer,
 		encoding, config.MergedResourceConfig, nil)
@@ -86,7 +87,14 @@ func storageFactory(etcd *EtcdOptions, groups []kind.Group, config *genericapise
 				schema.GroupVersion{Group: g.Name, Version: runtime.APIVersionInternal})
 		}
 	}
-	return factory
+	overrides, err := genericoptions.ParseEtcdServersOverrides(etcd.EtcdServersOverrides)
+	if err != nil {
+		return nil, fmt.Errorf("--etcd-servers-overrides: %w", err)
+	}
+	for _, o := range overrides {
+		factory.SetEtcdLocation(o.GroupResource, o.Servers)
+	}
+	return factory, nil
 }
 
 // withoutProtobuf serves types that have no protobuf marshallers. It does not offer

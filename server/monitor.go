@@ -5,43 +5,57 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
 	"k8s.io/apiserver/pkg/storage/etcd3/metrics"
+
+	"github.com/stoa-project/stoa/server/etcd"
 )
 
-// monitor tells the metrics how big the embedded database is. Upstream's monitor
-// dials etcd, and in a process with several servers goes on dialling one that was
-// stopped: a scrape of another then takes until the dial times out.
-type monitor struct {
-	mu       sync.Mutex
-	client   *clientv3.Client // nil once etcd stops
-	endpoint string
+// monitors tell the metrics, which are those of the process, how big the embedded
+// databases are that are open now. Upstream's monitor dials etcd, and goes on
+// dialling one that was stopped: a scrape then takes until the dial times out.
+var monitors monitorSet //nolint:gochecknoglobals // so is upstream's list of them
+
+type monitorSet struct {
+	mu   sync.Mutex
+	open map[*etcd.Server]struct{}
 }
 
-var _ metrics.Monitor = (*monitor)(nil)
-
-// startMonitor replaces the monitor of the process, of which there is one.
+// startMonitor has the server's database measured until it is closed.
 func (s *Server) startMonitor() {
-	m := &monitor{client: s.etcd.Client(), endpoint: s.etcd.Endpoints()[0]}
-	metrics.SetStorageMonitorGetter(func() ([]metrics.Monitor, error) { return []metrics.Monitor{m}, nil })
+	metrics.SetStorageMonitorGetter(monitors.get)
+	monitors.mu.Lock()
+	defer monitors.mu.Unlock()
+	if monitors.open == nil {
+		monitors.open = map[*etcd.Server]struct{}{}
+	}
+	monitors.open[s.etcd] = struct{}{}
 	s.closers = append(s.closers, func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.client = nil
+		monitors.mu.Lock()
+		defer monitors.mu.Unlock()
+		delete(monitors.open, s.etcd)
 	})
 }
 
-// Monitor implements metrics.Monitor.
-func (m *monitor) Monitor(ctx context.Context) (metrics.StorageMetrics, error) {
+func (m *monitorSet) get() ([]metrics.Monitor, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.client == nil {
-		return metrics.StorageMetrics{}, fmt.Errorf("etcd at %s is stopped", m.endpoint)
+	var out []metrics.Monitor
+	for server := range m.open {
+		out = append(out, monitor{server})
 	}
-	status, err := m.client.Status(ctx, m.endpoint)
+	return out, nil
+}
+
+// monitor measures one database.
+type monitor struct{ etcd *etcd.Server }
+
+var _ metrics.Monitor = monitor{}
+
+// Monitor implements metrics.Monitor.
+func (m monitor) Monitor(ctx context.Context) (metrics.StorageMetrics, error) {
+	status, err := m.etcd.Client().Status(ctx, m.etcd.Endpoints()[0])
 	if err != nil {
 		return metrics.StorageMetrics{}, err
 	}
@@ -49,4 +63,4 @@ func (m *monitor) Monitor(ctx context.Context) (metrics.StorageMetrics, error) {
 }
 
 // Close implements metrics.Monitor.
-func (m *monitor) Close() error { return nil }
+func (m monitor) Close() error { return nil }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/spf13/pflag"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
@@ -96,6 +97,17 @@ func (o *Options) AddFlags(sections *cliflag.NamedFlagSets) {
 	sections.FlagSet("features").BoolVar(&o.Profiling, "profiling", o.Profiling, "Enable profiling via web interface host:port/debug/pprof/")
 }
 
+// Flags returns the flags of AddFlags in one set.
+func (o *Options) Flags() *pflag.FlagSet {
+	var sections cliflag.NamedFlagSets
+	o.AddFlags(&sections)
+	flags := pflag.NewFlagSet("stoa", pflag.ContinueOnError)
+	for _, section := range sections.FlagSets {
+		flags.AddFlagSet(section)
+	}
+	return flags
+}
+
 // completedOptions is only made by Complete.
 type completedOptions struct {
 	Options
@@ -112,8 +124,8 @@ type CompletedOptions struct {
 	*completedOptions
 }
 
-// Complete derives what was left open. It changes nothing outside o; ctx carries
-// the logger.
+// Complete derives what was left open; ctx carries the logger. It changes nothing
+// outside o but the feature gates, which k8s.io keeps for the whole process.
 func (o *Options) Complete(ctx context.Context) (CompletedOptions, error) {
 	c := &completedOptions{Options: *o}
 	if err := o.Run.ComponentGlobalsRegistry.Set(); err != nil {
@@ -138,13 +150,23 @@ func (o *Options) Complete(ctx context.Context) (CompletedOptions, error) {
 	return CompletedOptions{c}, nil
 }
 
-// Validate reports everything that is wrong with the options. It looks at nothing
-// but the options and changes nothing.
+// Validate reports everything that is wrong with the options and the files that they
+// name. It changes nothing.
 func (c CompletedOptions) Validate() error {
 	if c.completedOptions == nil {
 		return errors.New("options are not completed: call Options.Complete")
 	}
 	errs := c.Run.Validate()
+	if c.Run.RequestTimeout <= 0 {
+		errs = append(errs, errors.New("--request-timeout must be positive"))
+	}
+	names := map[string]bool{}
+	for _, g := range c.Groups {
+		if names[g.Name] {
+			return fmt.Errorf("API group %q is there twice", g.Name)
+		}
+		names[g.Name] = true
+	}
 	errs = append(errs, c.Serving.Validate()...)
 	errs = append(errs, c.Etcd.Validate()...)
 	errs = append(errs, c.Authentication.Validate()...)

@@ -4,8 +4,10 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -25,7 +27,7 @@ const (
 // folder, or in the clusters of --etcd-servers and --etcd-servers-overrides.
 type EtcdOptions struct {
 	*genericoptions.EtcdOptions
-	// StartTimeout is how long a start waits for an external etcd to answer.
+	// StartTimeout is how long a start waits for etcd to be ready.
 	StartTimeout time.Duration
 	// UnsafeNoFsync leaves the embedded etcd's writes to the operating system. For
 	// tests: a crash of the machine can lose what was acknowledged.
@@ -47,8 +49,15 @@ func (o *EtcdOptions) addEmbeddedFlags(fs *pflag.FlagSet) {
 
 // AddFlags adds upstream's flags. Without --etcd-servers the embedded etcd is used.
 func (o *EtcdOptions) AddFlags(fs *pflag.FlagSet) {
-	o.EtcdOptions.AddFlags(fs)
-	fs.DurationVar(&o.StartTimeout, "etcd-start-timeout", o.StartTimeout, "How long to wait at start for the clusters of --etcd-servers to answer.")
+	all := pflag.NewFlagSet("", pflag.ContinueOnError)
+	o.EtcdOptions.AddFlags(all)
+	all.VisitAll(func(f *pflag.Flag) {
+		// Encryption comes with the health checks that it needs.
+		if !strings.HasPrefix(f.Name, "encryption-provider-config") {
+			fs.AddFlag(f)
+		}
+	})
+	fs.DurationVar(&o.StartTimeout, "etcd-start-timeout", o.StartTimeout, "How long to wait at start for etcd to be ready.")
 	fs.Lookup("etcd-servers").Usage = "List of etcd servers to connect with (scheme://ip:port), comma separated. If empty, an embedded etcd runs in --data-dir."
 }
 
@@ -64,13 +73,27 @@ func (o *EtcdOptions) Validate() []error {
 		}
 	}
 	for _, server := range o.StorageConfig.Transport.ServerList {
-		if u, err := url.Parse(server); err != nil || u.Scheme == "" || u.Host+u.Path == "" {
-			errs = append(errs, fmt.Errorf("--etcd-servers: %q must be a URL such as https://10.0.0.1:2379", server))
+		switch u, err := url.Parse(server); {
+		case err != nil || u.Scheme == "" || u.Host+u.Path == "":
+			errs = append(errs, errors.New("--etcd-servers: each must be a URL such as https://10.0.0.1:2379"))
+		case u.User != nil: // and is not repeated in a message
+			errs = append(errs, errors.New("--etcd-servers: must not contain a user or password, use --etcd-certfile and --etcd-keyfile"))
 		}
 	}
 	errs = append(errs, check.Validate()...)
 	if o.StartTimeout <= 0 {
 		errs = append(errs, fmt.Errorf("--etcd-start-timeout must be positive"))
+	}
+	for name, value := range map[string]time.Duration{
+		"etcd-compaction-interval": o.StorageConfig.CompactionInterval, "etcd-count-metric-poll-period": o.StorageConfig.CountMetricPollPeriod,
+		"etcd-db-metric-poll-interval": o.StorageConfig.DBMetricPollInterval, "lease-reuse-duration-seconds": time.Duration(o.StorageConfig.LeaseManagerConfig.ReuseDurationSeconds),
+	} {
+		if value < 0 {
+			errs = append(errs, fmt.Errorf("--%s must not be negative", name))
+		}
+	}
+	if o.DeleteCollectionWorkers < 1 {
+		errs = append(errs, errors.New("--delete-collection-workers must be at least 1"))
 	}
 	if o.QuotaBackendBytes < 0 {
 		errs = append(errs, fmt.Errorf("--quota-backend-bytes must not be negative"))

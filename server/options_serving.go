@@ -39,22 +39,23 @@ func newServingOptions() *ServingOptions {
 	o := genericoptions.NewSecureServingOptions()
 	o.BindAddress = netutils.ParseIPSloppy("0.0.0.0")
 	o.BindPort = defaultPort
-	o.Required = true
 	o.ServerCert.CertDirectory, o.ServerCert.PairName = "", ""
 	return &ServingOptions{SecureServingOptions: o, CloseDelay: defaultCloseDelay}
 }
 
-// AddFlags adds upstream's flags, but for --cert-dir: --data-dir has that role.
+// AddFlags adds upstream's flags that the server obeys. --data-dir has the role of
+// --cert-dir.
 func (o *ServingOptions) AddFlags(fs *pflag.FlagSet) {
 	all := pflag.NewFlagSet("", pflag.ContinueOnError)
 	o.SecureServingOptions.AddFlags(all)
 	all.VisitAll(func(f *pflag.Flag) {
 		switch f.Name {
-		case "cert-dir", "tls-cert-file", "tls-private-key-file":
+		case "cert-dir", "tls-cert-file", "tls-private-key-file", "permit-port-sharing", "permit-address-sharing":
 		default:
 			fs.AddFlag(f)
 		}
 	})
+	fs.Lookup("secure-port").Usage = "The port on which to serve HTTPS with authentication and authorization. 0 takes one that is free."
 	fs.StringVar(&o.CertFile, "tls-cert-file", o.CertFile, "File containing the default x509 Certificate for HTTPS. (CA cert, if any, concatenated after server cert). If empty, the server's own CA in --data-dir signs one.")
 	fs.StringVar(&o.KeyFile, "tls-private-key-file", o.KeyFile, "File containing the default x509 private key matching --tls-cert-file.")
 }
@@ -64,6 +65,9 @@ func (o *ServingOptions) Validate() []error {
 	errs := o.SecureServingOptions.Validate()
 	if o.Listener != nil {
 		errs = nil // upstream insists on a port even though a listener has one
+	}
+	if o.HTTP2MaxStreamsPerConnection < 0 {
+		errs = append(errs, errors.New("--http2-max-streams-per-connection must not be negative"))
 	}
 	if o.CertFile != "" && o.KeyFile == "" {
 		errs = append(errs, errors.New("--tls-cert-file must be set together with --tls-private-key-file"))

@@ -5,12 +5,9 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -18,18 +15,14 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	genericapiserver "k8s.io/apiserver/pkg/server"
-	"k8s.io/apiserver/pkg/server/healthz"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
-	"github.com/stoa-project/stoa/server/bootstrap"
 	"github.com/stoa-project/stoa/server/etcd"
+	"github.com/stoa-project/stoa/server/folder"
 	"github.com/stoa-project/stoa/server/storage"
 )
 
 const (
-	// healthTimeout is how long etcd may take to answer a health check.
-	healthTimeout = 2 * time.Second
 	// stopTimeout bounds the closing of the embedded etcd.
 	stopTimeout = 10 * time.Second
 	// loopbackLifetime is how long a process can run before its connection to itself
@@ -44,6 +37,7 @@ type Server struct {
 	dataDir string       // empty if nothing is kept
 	etcd    *etcd.Server // nil with --etcd-servers
 	closers []func()
+	closing sync.Once
 
 	listener   *listener
 	closeDelay time.Duration
@@ -63,9 +57,17 @@ func New(ctx context.Context, c CompletedOptions) (_ *Server, err error) {
 	s := &Server{}
 	defer func() {
 		if err != nil {
-			s.close()
+			s.Close()
 		}
 	}()
+	// First: nothing of a folder that a running server uses may be touched.
+	if c.DataDir != "" {
+		held, err := folder.Lock(c.DataDir)
+		if err != nil {
+			return nil, err
+		}
+		s.closers = append(s.closers, func() { _ = held.Release() })
+	}
 	// etcd takes longest. It starts while the rest is made that does not need it.
 	clients := &storage.Clients{Patience: c.Etcd.StartTimeout}
 	stored := s.connect(ctx, c, clients)
@@ -81,7 +83,6 @@ func New(ctx context.Context, c CompletedOptions) (_ *Server, err error) {
 	if prepareErr != nil {
 		return nil, prepareErr
 	}
-	// Not before etcd has the lock: another server may be using the folder.
 	if err := s.writeAdminKubeconfig(); err != nil {
 		return nil, err
 	}
@@ -165,7 +166,7 @@ func startEmbedded(ctx context.Context, c CompletedOptions, clients *storage.Cli
 		dir, remove = filepath.Join(temporary, "etcd"), func() { _ = os.RemoveAll(temporary) }
 	}
 	server, err := etcd.Start(ctx, etcd.Config{
-		Dir: dir, UnsafeNoFsync: c.Etcd.UnsafeNoFsync, QuotaBackendBytes: c.Etcd.QuotaBackendBytes,
+		Dir: dir, UnsafeNoFsync: c.Etcd.UnsafeNoFsync, QuotaBackendBytes: c.Etcd.QuotaBackendBytes, StartTimeout: c.Etcd.StartTimeout,
 	})
 	if err != nil {
 		return stored{close: remove, err: err}
@@ -180,102 +181,29 @@ func startEmbedded(ctx context.Context, c CompletedOptions, clients *storage.Cli
 	}}
 }
 
-// assemble builds stores, admission and handler chain on a connected etcd.
-func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *genericapiserver.Config, types *types, clients *storage.Clients, endpoints []string) error {
-	etcdOptions := *c.Etcd
-	upstream := *c.Etcd.EtcdOptions
-	upstream.StorageConfig.Transport.ServerList = endpoints
-	upstream.StorageConfig.StorageObjectCountTracker = config.StorageObjectCountTracker
-	upstream.SkipHealthEndpoints = true // upstream's checks dial connections of their own
-	etcdOptions.EtcdOptions = &upstream
-	s.drained = config.DrainedNotify()
-	if err := s.addHealthChecks(ctx, config, &etcdOptions, clients); err != nil {
-		return err
-	}
-	factory := storageFactory(&etcdOptions, c.Groups, config, types.scheme, types.codecs)
-	if err := upstream.ApplyWithStorageFactoryTo(factory, config); err != nil {
-		return fmt.Errorf("storage: %w", err)
-	}
-	if s.etcd != nil {
-		s.startMonitor()
-	}
-	uncached, err := etcdOptions.uncached()
-	if err != nil {
-		return err
-	}
-	config.RESTOptionsGetter = clients.RESTOptionsGetter(ctx, config.RESTOptionsGetter, uncached)
-
-	shared, err := c.admit(config)
-	if err != nil {
-		return err
-	}
-	if s.generic, err = config.Complete(shared).New("stoa", genericapiserver.NewEmptyDelegate()); err != nil {
-		return fmt.Errorf("assemble API server: %w", err)
-	}
-	s.closers = append(s.closers, s.generic.Destroy) // Run does it too; a second time does nothing
-	if err := installGroups(s.generic, config, c.Groups, types); err != nil {
-		return err
-	}
-	return s.addHooks(config)
-}
-
-// addHooks adds what has to happen between serving and being ready.
-func (s *Server) addHooks(config *genericapiserver.Config) error {
-	client, err := kubernetes.NewForConfig(config.LoopbackClientConfig)
-	if err != nil {
-		return fmt.Errorf("loopback client: %w", err)
-	}
-	namespaces := func(hook genericapiserver.PostStartHookContext) error {
-		return bootstrap.Namespaces(hook, client)
-	}
-	return errors.Join(
-		s.generic.AddPostStartHook("storage-readiness", s.generic.StorageReadinessHook.Hook),
-		s.generic.AddPostStartHook("start-system-namespaces", namespaces),
-	)
-}
-
-// addHealthChecks makes health and readiness depend on an answer from etcd.
-func (s *Server) addHealthChecks(ctx context.Context, config *genericapiserver.Config, o *EtcdOptions, clients *storage.Clients) error {
-	client, err := clients.Client(ctx, o.StorageConfig.Transport)
-	if err != nil {
-		return err
-	}
-	check := func(r *http.Request) error {
-		ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
-		defer cancel()
-		if _, err := client.KV.Get(ctx, path.Join("/", o.StorageConfig.Prefix, "health")); err != nil {
-			return fmt.Errorf("error getting data from etcd: %w", err)
-		}
-		return nil
-	}
-	config.AddHealthChecks(healthz.NamedCheck("etcd", check))
-	config.AddReadyzChecks(healthz.NamedCheck("etcd-readiness", check))
-	return nil
-}
-
 // Run serves until ctx ends or the embedded etcd fails. It then lets requests and
-// watches end, within the limits of the options, and closes everything. The error
+// watches end, within the limits of the options, and closes the server. The error
 // says what went wrong; nil if ctx ended.
 func (s *Server) Run(ctx context.Context) error {
-	defer s.close()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	defer s.Close()
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
 	if s.etcd != nil {
 		go func() {
 			select {
 			case <-s.etcd.Done():
-				cancel(fmt.Errorf("embedded etcd: %w", s.etcd.Err()))
-			case <-ctx.Done():
+				stop()
+			case <-serving.Done():
 			}
 		}()
 	}
-	go s.renew(ctx)
+	go s.renew(serving)
 	ended := make(chan struct{})
 	defer close(ended)
 	go s.closeConnections(ended)
-	err := s.generic.PrepareRun().RunWithContext(ctx)
-	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) {
-		err = cause
+	err := s.generic.PrepareRun().RunWithContext(serving)
+	if err == nil && ctx.Err() == nil {
+		err = fmt.Errorf("embedded etcd: %w", s.etcd.Err())
 	}
 	return err
 }
@@ -295,12 +223,14 @@ func (s *Server) closeConnections(ended <-chan struct{}) {
 	s.listener.closeConnections()
 }
 
-// close undoes what New did, last first.
-func (s *Server) close() {
-	for _, undo := range slices.Backward(s.closers) {
-		undo()
-	}
-	s.closers = nil
+// Close undoes what New did, last first. Run does it too; a server that is never run
+// must be closed. A second call does nothing.
+func (s *Server) Close() {
+	s.closing.Do(func() {
+		for _, undo := range slices.Backward(s.closers) {
+			undo()
+		}
+	})
 }
 
 // URL is where clients on this machine reach the server.

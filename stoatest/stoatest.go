@@ -6,15 +6,14 @@ package stoatest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/spf13/pflag"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"k8s.io/client-go/rest"
-	cliflag "k8s.io/component-base/cli/flag"
 
 	"github.com/stoa-project/stoa/registry/kind"
 	"github.com/stoa-project/stoa/server"
@@ -77,6 +76,9 @@ func Start(tb testing.TB, options ...Option) *Server {
 }
 
 func start(tb testing.TB, options []Option) (*Server, error) {
+	if err := tb.Context().Err(); err != nil {
+		return nil, fmt.Errorf("the test is over: %w", err)
+	}
 	var set settings
 	for _, option := range options {
 		option(&set)
@@ -115,19 +117,17 @@ func (s settings) complete(ctx context.Context) (server.CompletedOptions, error)
 	o.Etcd.UnsafeNoFsync = true
 	o.Serving.BindAddress = net.IPv4(127, 0, 0, 1)
 	o.Serving.BindPort = 0
-	o.Serving.Required = false // a port of 0 is a free one
-	o.Serving.CloseDelay = 0   // tests do not ask a server that they stopped
+	o.Serving.CloseDelay = 0 // tests do not ask a server that they stopped
 	for _, change := range s.options {
 		change(o)
 	}
-	var sections cliflag.NamedFlagSets
-	o.AddFlags(&sections)
-	flags := pflag.NewFlagSet("stoatest", pflag.ContinueOnError)
-	for _, section := range sections.FlagSets {
-		flags.AddFlagSet(section)
-	}
+	flags := o.Flags()
+	flags.Usage = func() {}
 	if err := flags.Parse(s.flags); err != nil {
 		return server.CompletedOptions{}, err
+	}
+	if flags.NArg() > 0 {
+		return server.CompletedOptions{}, fmt.Errorf("WithFlags: %q must begin with two dashes", flags.Arg(0))
 	}
 	return o.Complete(ctx)
 }

@@ -7,7 +7,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -75,6 +78,7 @@ func (o *startOptions) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	defer s.Close()
 	if o.merge {
 		path, err := s.MergeKubeconfig()
 		if err != nil {
@@ -98,6 +102,25 @@ func (o *startOptions) run(ctx context.Context, out io.Writer) error {
 // announce tells what to type next.
 func (o *startOptions) announce(out io.Writer, s *server.Server, took time.Duration) {
 	fmt.Fprintf(out, "Stoa %s (Kubernetes %s) is ready at %s after %.2f s.\n\nIn another terminal:\n\n"+
-		"    export KUBECONFIG=%s\n    kubectl get namespaces\n\n",
-		version.Get().Version, version.Kubernetes(), s.URL(), took.Seconds(), s.KubeconfigPath())
+		"    export KUBECONFIG=%s\n    %s get namespaces\n\n",
+		version.Get().Version, version.Kubernetes(), s.URL(), took.Seconds(), s.KubeconfigPath(), kubectl())
+}
+
+// kubectl is what to call it by: the one that lies beside this program, if any.
+func kubectl() string {
+	const name = "kubectl"
+	self, err := os.Executable()
+	if err != nil {
+		return name
+	}
+	beside := filepath.Join(filepath.Dir(self), name)
+	if _, err := os.Stat(beside); err != nil {
+		return name
+	}
+	if here, err := os.Getwd(); err == nil {
+		if relative, err := filepath.Rel(here, beside); err == nil && !strings.HasPrefix(relative, "..") {
+			return relative
+		}
+	}
+	return beside
 }

@@ -7,10 +7,12 @@ import (
 	"context"
 	"time"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"github.com/stoa-project/stoa/apis/tenancy"
 	tenancyv1alpha1 "github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
@@ -60,10 +62,22 @@ func Grants() kind.Kind {
 	})
 }
 
-// prepareGrant stores the phase that reading would default to; see prepareTenant.
-func prepareGrant(_ context.Context, obj, old *tenancy.Grant) {
-	if old == nil {
-		obj.Status.Phase = tenancy.GrantPending
+// prepareGrant records who makes a grant, which no client can write, and stores the
+// phase that reading would default to; see prepareTenant.
+func prepareGrant(ctx context.Context, obj, old *tenancy.Grant) {
+	if old != nil {
+		return
+	}
+	obj.Status.Phase = tenancy.GrantPending
+	if user, ok := genericapirequest.UserFrom(ctx); ok {
+		by := &authenticationv1.UserInfo{Username: user.GetName(), UID: user.GetUID(), Groups: user.GetGroups()}
+		for key, values := range user.GetExtra() {
+			if by.Extra == nil {
+				by.Extra = map[string]authenticationv1.ExtraValue{}
+			}
+			by.Extra[key] = values
+		}
+		obj.Status.GrantedBy = by
 	}
 }
 

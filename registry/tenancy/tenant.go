@@ -5,9 +5,12 @@ package tenancy
 
 import (
 	"context"
+	"reflect"
 	"strconv"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"github.com/stoa-project/stoa/apis/tenancy"
 	tenancyv1alpha1 "github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
@@ -32,8 +35,8 @@ func Tenants() kind.Kind {
 			ValidateStatus: func(_ context.Context, obj, old *tenancy.Tenant) field.ErrorList {
 				return validation.ValidateTenantStatusUpdate(obj, old)
 			},
-			Warnings: func(_ context.Context, obj, old *tenancy.Tenant) []string {
-				return validation.WarningsOnTenant(obj, old)
+			Warnings: func(ctx context.Context, obj, old *tenancy.Tenant) []string {
+				return append(validation.WarningsOnTenant(obj, old), lostFields(ctx, obj, old)...)
 			},
 		},
 		Columns: []kind.Column[tenancy.Tenant]{
@@ -66,6 +69,31 @@ func prepareTenant(_ context.Context, obj, old *tenancy.Tenant) {
 	default:
 		obj.Status.Phase = tenancy.TenantActive
 	}
+}
+
+// lostFields warns of an update through v1alpha1 that took away the annotation with
+// the fields that v1alpha1 has not, and so the fields.
+func lostFields(ctx context.Context, obj, old *tenancy.Tenant) []string {
+	info, ok := genericapirequest.RequestInfoFrom(ctx)
+	if old == nil || !ok || info.APIVersion != "v1alpha1" {
+		return nil
+	}
+	var lost []string
+	note := func(path string, before, after any) {
+		if !reflect.ValueOf(before).IsZero() && reflect.ValueOf(after).IsZero() {
+			lost = append(lost, path)
+		}
+	}
+	note("spec.namespaces.labels", old.Spec.Namespaces.Labels, obj.Spec.Namespaces.Labels)
+	note("spec.namespaces.annotations", old.Spec.Namespaces.Annotations, obj.Spec.Namespaces.Annotations)
+	note("spec.namespaceDefaults.quota", old.Spec.NamespaceDefaults.Quota, obj.Spec.NamespaceDefaults.Quota)
+	note("spec.namespaceDefaults.limitRange", old.Spec.NamespaceDefaults.LimitRange, obj.Spec.NamespaceDefaults.LimitRange)
+	note("spec.namespaceDefaults.roleBindings", old.Spec.NamespaceDefaults.RoleBindings, obj.Spec.NamespaceDefaults.RoleBindings)
+	note("spec.placement", old.Spec.Placement, obj.Spec.Placement)
+	if lost == nil {
+		return nil
+	}
+	return []string{"metadata.annotations[" + tenancyv1alpha1.RestAnnotation + "]: was removed, and with it " + strings.Join(lost, ", ") + " of v1"}
 }
 
 func namespaces(t *tenancy.Tenant) string {

@@ -6,10 +6,12 @@ package tenancy_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -250,6 +252,43 @@ func TestTenantWarnings(t *testing.T) {
 		}
 		if diff := cmp.Diff(step.want, warnings.take()); diff != "" {
 			t.Errorf("%s: warnings (-want +got):\n%s", step.name, diff)
+		}
+	}
+}
+
+// TestLostFields warns of an edit through v1alpha1 that takes away what only v1 has.
+func TestLostFields(t *testing.T) {
+	t.Parallel()
+	config := stoatest.Start(t).Config()
+	warnings := &recorder{}
+	config.WarningHandlerWithContext = warnings
+	client := versioned.NewForConfigOrDie(config)
+	_, err := client.TenancyV1().Tenants().Create(t.Context(), &tenancyv1.Tenant{
+		ObjectMeta: metav1.ObjectMeta{Name: "placed"},
+		Spec: tenancyv1.TenantSpec{
+			Owners:     []rbacv1.Subject{{Kind: "User", Name: "a"}},
+			Namespaces: tenancyv1.TenantNamespaces{Labels: map[string]string{"a": "b"}},
+			Placement:  tenancyv1.Placement{NodeSelector: map[string]string{"pool": "a"}},
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		patch string
+		want  []string
+	}{
+		{patch: `{"spec":{"maxNamespaces":3}}`},
+		{patch: `{"metadata":{"annotations":null}}`, want: []string{
+			"metadata.annotations[tenancy.stoa.dev/v1-fields]: was removed, and with it spec.namespaces.labels, spec.placement of v1"}},
+	} {
+		if _, err := client.TenancyV1alpha1().Tenants().Patch(t.Context(), "placed", types.MergePatchType, []byte(step.patch), metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		// A library does not know its release, and warns of the end of v1alpha1 already.
+		got := slices.DeleteFunc(warnings.take(), func(w string) bool { return strings.Contains(w, "is deprecated in") })
+		if diff := cmp.Diff(step.want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s: warnings (-want +got):\n%s", step.patch, diff)
 		}
 	}
 }

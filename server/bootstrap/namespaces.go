@@ -15,15 +15,19 @@ import (
 )
 
 // Namespaces makes the namespaces that every cluster has, those that are missing,
-// all at once. It is called at each start, before the server is ready.
+// all at once. It is called at each start, and again if it fails.
 func Namespaces(ctx context.Context, client kubernetes.Interface) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, name := range []string{metav1.NamespaceDefault, metav1.NamespaceSystem, metav1.NamespacePublic, corev1.NamespaceNodeLease} {
 		group.Go(func() error {
-			namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
-			_, err := client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
+			namespaces := client.CoreV1().Namespaces()
+			// Asked first: a full database refuses even what exists.
+			_, err := namespaces.Get(ctx, name, metav1.GetOptions{})
+			if apierrors.IsNotFound(err) {
+				_, err = namespaces.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+			}
 			if err != nil && !apierrors.IsAlreadyExists(err) {
-				return fmt.Errorf("create namespace %s: %w", name, err)
+				return fmt.Errorf("make namespace %s: %w", name, err)
 			}
 			return nil
 		})

@@ -13,8 +13,6 @@ import (
 	"syscall"
 
 	"consumer.example/garden"
-	"github.com/spf13/pflag"
-	cliflag "k8s.io/component-base/cli/flag"
 
 	"github.com/stoa-project/stoa/server"
 )
@@ -31,12 +29,9 @@ func main() {
 func run(ctx context.Context) error {
 	options := server.NewOptions()
 	options.Groups = append(options.Groups, garden.Group())
-	var sections cliflag.NamedFlagSets
-	options.AddFlags(&sections)
-	for _, name := range sections.Order {
-		pflag.CommandLine.AddFlagSet(sections.FlagSets[name])
+	if err := options.Flags().Parse(os.Args[1:]); err != nil {
+		return err
 	}
-	pflag.Parse()
 	completed, err := options.Complete(ctx)
 	if err != nil {
 		return err

@@ -69,8 +69,8 @@ func validateExpiryUpdate(spec, old *tenancy.GrantSpec, path *field.Path) field.
 func ValidateGrantStatusUpdate(obj, old *tenancy.Grant) field.ErrorList {
 	path := field.NewPath("status")
 	errs := validatePhaseUpdate(obj.Status.Phase, old.Status.Phase, path.Child("phase"))
-	if old.Status.GrantedBy != nil && !apiequality.Semantic.DeepEqual(obj.Status.GrantedBy, old.Status.GrantedBy) {
-		errs = append(errs, field.Forbidden(path.Child("grantedBy"), "field is immutable once set"))
+	if !apiequality.Semantic.DeepEqual(obj.Status.GrantedBy, old.Status.GrantedBy) {
+		errs = append(errs, field.Forbidden(path.Child("grantedBy"), "is only written by the server, when the grant is made"))
 	}
 	if at := old.Status.ActivatedAt; at != nil && !at.Equal(obj.Status.ActivatedAt) {
 		errs = append(errs, field.Forbidden(path.Child("activatedAt"), "field is immutable once set"))

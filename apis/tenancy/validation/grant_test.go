@@ -130,9 +130,9 @@ func activeGrant() *tenancy.Grant {
 func invalidGrantStatus() []grantCase {
 	return []grantCase{
 		{"grantor", func(o *tenancy.Grant) { o.Status.GrantedBy.Username = "root" }, []string{
-			"status.grantedBy: Forbidden: field is immutable once set"}},
+			"status.grantedBy: Forbidden: is only written by the server, when the grant is made"}},
 		{"grantor removed", func(o *tenancy.Grant) { o.Status.GrantedBy = nil }, []string{
-			"status.grantedBy: Forbidden: field is immutable once set"}},
+			"status.grantedBy: Forbidden: is only written by the server, when the grant is made"}},
 		{"activation", func(o *tenancy.Grant) { o.Status.ActivatedAt = at(1) }, []string{
 			"status.activatedAt: Forbidden: field is immutable once set"}},
 		{"back to pending", func(o *tenancy.Grant) { o.Status.Phase = "Pending" }, []string{
@@ -151,7 +151,9 @@ func TestValidateGrantStatus(t *testing.T) {
 	t.Parallel()
 	expired := activeGrant()
 	expired.Status.Phase = "Expired"
-	checkErrors(t, nil, ValidateGrantStatusUpdate(activeGrant(), validGrant()))
+	pending := activeGrant()
+	pending.Status.Phase, pending.Status.ActivatedAt = "Pending", nil
+	checkErrors(t, nil, ValidateGrantStatusUpdate(activeGrant(), pending))
 	checkErrors(t, nil, ValidateGrantStatusUpdate(expired, activeGrant()))
 	checkErrors(t, []string{`status.phase: Invalid value: "Active": may not follow 'Expired'`},
 		ValidateGrantStatusUpdate(activeGrant(), expired))

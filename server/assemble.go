@@ -1,0 +1,152 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/healthz"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/klog/v2"
+
+	"github.com/stoa-project/stoa/registry/kind"
+	"github.com/stoa-project/stoa/server/bootstrap"
+	"github.com/stoa-project/stoa/server/storage"
+)
+
+// retryInterval is how often what a start needs is tried again.
+const retryInterval = time.Second
+
+// assemble builds stores, admission and handler chain on a connected etcd.
+func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *genericapiserver.Config, types *types, clients *storage.Clients, endpoints []string) error {
+	etcdOptions := *c.Etcd
+	upstream := *c.Etcd.EtcdOptions
+	upstream.StorageConfig.Transport.ServerList = endpoints
+	upstream.StorageConfig.StorageObjectCountTracker = config.StorageObjectCountTracker
+	upstream.SkipHealthEndpoints = true // upstream's checks dial connections of their own
+	etcdOptions.EtcdOptions = &upstream
+	s.drained = config.DrainedNotify()
+	if err := s.addHealthChecks(ctx, config, &etcdOptions, clients); err != nil {
+		return err
+	}
+	factory, err := storageFactory(&etcdOptions, c.Groups, config, types.scheme, types.codecs)
+	if err != nil {
+		return err
+	}
+	if err := upstream.ApplyWithStorageFactoryTo(factory, config); err != nil {
+		return fmt.Errorf("storage: %w", err)
+	}
+	if s.etcd != nil {
+		s.startMonitor()
+	}
+	uncached, err := etcdOptions.uncached()
+	if err != nil {
+		return err
+	}
+	config.RESTOptionsGetter = clients.RESTOptionsGetter(ctx, config.RESTOptionsGetter, uncached)
+
+	shared, err := c.admit(config)
+	if err != nil {
+		return err
+	}
+	if s.generic, err = config.Complete(shared).New("stoa", genericapiserver.NewEmptyDelegate()); err != nil {
+		return fmt.Errorf("assemble API server: %w", err)
+	}
+	s.closers = append(s.closers, s.generic.Destroy) // Run does it too; a second time does nothing
+	if err := installGroups(s.generic, config, c.Groups, types); err != nil {
+		return err
+	}
+	return s.addHooks(c, config)
+}
+
+// addHooks adds what has to happen between serving and being ready. An error of a
+// hook would end the process, so they try again instead.
+func (s *Server) addHooks(c CompletedOptions, config *genericapiserver.Config) error {
+	if err := s.generic.AddPostStartHook("storage-readiness", s.generic.StorageReadinessHook.Hook); err != nil {
+		return err
+	}
+	if !servesNamespaces(c.Groups, config) {
+		return nil
+	}
+	client, err := kubernetes.NewForConfig(config.LoopbackClientConfig)
+	if err != nil {
+		return fmt.Errorf("loopback client: %w", err)
+	}
+	return s.generic.AddPostStartHook("start-system-namespaces", func(hook genericapiserver.PostStartHookContext) error {
+		_ = wait.PollUntilContextCancel(hook, retryInterval, true, func(ctx context.Context) (bool, error) {
+			err := bootstrap.Namespaces(ctx, client)
+			if err != nil && ctx.Err() == nil {
+				klog.FromContext(ctx).Error(err, "Could not make the system namespaces, trying again")
+			}
+			return err == nil, nil
+		})
+		return nil
+	})
+}
+
+// servesNamespaces says whether there are namespaces, which a program with groups
+// of its own may do without.
+func servesNamespaces(groups []kind.Group, config *genericapiserver.Config) bool {
+	core := func(g kind.Group) bool {
+		return g.Name == "" && slices.ContainsFunc(g.Resources, func(r kind.Resource) bool { return r.Kind.Resource() == "namespaces" })
+	}
+	return slices.ContainsFunc(groups, core) &&
+		config.MergedResourceConfig.ResourceEnabled(schema.GroupVersionResource{Version: "v1", Resource: "namespaces"})
+}
+
+// addHealthChecks makes health depend on an answer from each etcd cluster, and
+// readiness also on the embedded one's taking writes.
+func (s *Server) addHealthChecks(ctx context.Context, config *genericapiserver.Config, o *EtcdOptions, clients *storage.Clients) error {
+	overrides, err := genericoptions.ParseEtcdServersOverrides(o.EtcdServersOverrides)
+	if err != nil {
+		return err
+	}
+	clusters := [][]string{o.StorageConfig.Transport.ServerList}
+	for _, override := range overrides {
+		if !slices.ContainsFunc(clusters, func(c []string) bool { return slices.Equal(c, override.Servers) }) {
+			clusters = append(clusters, override.Servers)
+		}
+	}
+	for i, servers := range clusters {
+		transport := o.StorageConfig.Transport
+		transport.ServerList = servers
+		client, err := clients.Client(ctx, transport)
+		if err != nil {
+			return err
+		}
+		answers := func(ctx context.Context) error {
+			if _, err := client.KV.Get(ctx, path.Join("/", o.StorageConfig.Prefix, "health")); err != nil {
+				return fmt.Errorf("error getting data from etcd: %w", err)
+			}
+			return nil
+		}
+		name, readiness, ready := "etcd", "etcd-readiness", answers
+		switch {
+		case i > 0:
+			name, readiness = fmt.Sprintf("etcd-override-%d", i-1), fmt.Sprintf("etcd-override-readiness-%d", i-1)
+		case s.etcd != nil:
+			ready = s.etcd.Healthy
+		}
+		config.AddHealthChecks(healthCheck(name, o.StorageConfig.HealthcheckTimeout, answers))
+		config.AddReadyzChecks(healthCheck(readiness, o.StorageConfig.ReadycheckTimeout, ready))
+	}
+	return nil
+}
+
+func healthCheck(name string, timeout time.Duration, check func(context.Context) error) healthz.HealthChecker {
+	return healthz.NamedCheck(name, func(r *http.Request) error {
+		ctx, cancel := context.WithTimeout(r.Context(), timeout)
+		defer cancel()
+		return check(ctx)
+	})
+}
