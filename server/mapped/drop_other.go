@@ -3,7 +3,7 @@
 
 //go:build !linux
 
-package main
+package mapped
 
-// trim is for Linux.
-func trim() {}
+// Drop does something on Linux only.
+func Drop(string) {}
