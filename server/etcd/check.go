@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/stoa-project/stoa/server/folder"
 )
 
 // wayOut ends every message about damaged data.
@@ -44,7 +46,7 @@ func checkStored(dir string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("open database: %w", classifyFileError(err))
+		return fmt.Errorf("open database: %w", folder.Classify(err))
 	}
 	switch {
 	case !info.Mode().IsRegular():
@@ -96,7 +98,7 @@ const (
 func checkDatabase(path string, size int64) error {
 	file, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("open database: %w", classifyFileError(err))
+		return fmt.Errorf("open database: %w", folder.Classify(err))
 	}
 	defer func() { _ = file.Close() }()
 

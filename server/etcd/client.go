@@ -4,10 +4,8 @@
 package etcd
 
 import (
-	"context"
 	"fmt"
 
-	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/kubernetes"
 	"go.etcd.io/etcd/server/v3/etcdserver"
@@ -37,23 +35,4 @@ func newClient(server *etcdserver.EtcdServer, endpoint string, logger *zap.Logge
 	k := &kubernetes.Client{Client: client}
 	k.Kubernetes = k
 	return k, nil
-}
-
-// alarms returns an error for every alarm that is raised.
-func (s *Server) alarms(ctx context.Context) error {
-	response, err := s.client.AlarmList(ctx)
-	if err != nil {
-		return fmt.Errorf("list alarms of etcd: %w", err)
-	}
-	for _, alarm := range response.Alarms {
-		switch alarm.GetAlarm() {
-		case etcdserverpb.AlarmType_NOSPACE:
-			return fmt.Errorf("%w: the database in %s reached its quota; compact and defragment it, or raise the quota",
-				ErrDiskFull, s.dir)
-		case etcdserverpb.AlarmType_CORRUPT:
-			return fmt.Errorf("%w: %s; %s", ErrCorrupt, s.dir, wayOut)
-		case etcdserverpb.AlarmType_NONE:
-		}
-	}
-	return nil
 }

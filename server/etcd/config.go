@@ -21,7 +21,6 @@ const (
 
 	defaultQuotaBytes   = 8 << 30
 	defaultRequestBytes = 1536 << 10
-	defaultStartTimeout = 30 * time.Second
 
 	// etcd wants at least five ticks to an election. The start does not wait for one, see awaitReady, and a single member
 	// never loses its lead, however busy the machine is. An election's length also bounds the shortest lease, to 1 s.
@@ -54,13 +53,14 @@ type Config struct {
 	// UnsafeNoFsync leaves writing to disk to the operating system: what was acknowledged survives a crash of the
 	// process, but not of the machine. For tests. Unset, every write is on disk before it is acknowledged.
 	UnsafeNoFsync bool
-	// QuotaBackendBytes is the size of the database above which etcd refuses writes until it is compacted and
-	// defragmented. Unset means 8 GiB, the most that etcd recommends: a refused write stops every controller, and
+	// QuotaBackendBytes is the size of the database above which etcd refuses all writes but deletes, until a start
+	// defragments it to less, or has a larger quota. Unset means 8 GiB, the most that etcd recommends: a refused write stops every controller, and
 	// address space costs nothing.
 	QuotaBackendBytes int64
 	// MaxRequestBytes limits one write. Unset means 1.5 MiB, as kube-apiserver and etcd assume.
 	MaxRequestBytes uint
-	// StartTimeout limits the time until the server is ready, replay of the log included. Unset means 30 s.
+	// StartTimeout limits the time until the server is ready, replay of the log included. Unset means that only the
+	// context of Start does: a database of several gigabytes on a slow disk takes minutes, and says so in the log.
 	StartTimeout time.Duration
 }
 
@@ -85,9 +85,6 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.StartTimeout < 0 {
 		return c, fmt.Errorf("%w: StartTimeout must not be negative", ErrConfig)
-	}
-	if c.StartTimeout == 0 {
-		c.StartTimeout = defaultStartTimeout
 	}
 	return c, nil
 }

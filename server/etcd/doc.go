@@ -17,6 +17,12 @@
 // from a write to a watcher half (BenchmarkPut and its neighbours, on two busy cores). A first start takes 12 ms, one on
 // existing data 9 ms (BenchmarkStart).
 //
+// # When the database is full
+//
+// A database that reaches its quota can be read, and keys can be deleted, but nothing is written any more, and the API
+// server cannot compact it, since that begins with a write. [Start] defragments such a database and lets it be written
+// again if it then is smaller than the quota, as it is after a start with a larger one.
+//
 // # When etcd fails
 //
 // etcd ends its process when it cannot write (disk full, input/output error) or read what it wrote. Here that becomes

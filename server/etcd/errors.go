@@ -3,21 +3,25 @@
 
 package etcd
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/stoa-project/stoa/server/folder"
+)
 
 // Every error of this package is one line and matches one of these with errors.Is, so that a caller can decide
 // without reading text. None of the failures changes what is stored.
 var (
 	// ErrLocked says that another server uses the folder; the message has its process ID.
-	ErrLocked = errors.New("data folder is in use")
+	ErrLocked = folder.ErrLocked
 	// ErrNotFolder says that the path of the data folder, or a part of it, is something else.
-	ErrNotFolder = errors.New("data folder is not a folder")
+	ErrNotFolder = folder.ErrNotFolder
 	// ErrPermission says that a file or folder cannot be read or written by this process.
-	ErrPermission = errors.New("permission denied in data folder")
+	ErrPermission = folder.ErrPermission
 	// ErrUnsafe says that other users of the machine could change the data.
-	ErrUnsafe = errors.New("data folder is not safe")
+	ErrUnsafe = folder.ErrUnsafe
 	// ErrDiskFull says that the file system has no room left, or the user's disk quota is used up.
-	ErrDiskFull = errors.New("no space left for data folder")
+	ErrDiskFull = folder.ErrFull
 	// ErrCorrupt says that what is stored cannot be read; the message names the file and the way out.
 	ErrCorrupt = errors.New("stored data is damaged")
 	// ErrNewerVersion says that a newer etcd wrote the folder and this one cannot read it.

@@ -14,6 +14,8 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
+
+	"github.com/stoa-project/stoa/server/folder"
 )
 
 var (
@@ -36,7 +38,7 @@ func (s *Server) crashError() error {
 
 // explain adds the sentinel and the folder to an error of etcd.
 func (s *Server) explain(doing string, err error) error {
-	known := classifyFileError(err)
+	known := folder.Classify(err)
 	if !isSentinel(known) && isFull(err) {
 		known = fmt.Errorf("%w: %w", ErrDiskFull, err)
 	}

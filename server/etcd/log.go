@@ -97,7 +97,11 @@ func (c *logCore) keysAndValues(fields []zapcore.Field) []any {
 		field.AddTo(encoder)
 	}
 	for _, field := range fields {
-		field.AddTo(encoder)
+		// These hold whole requests, and so the values of secrets. The field "request"
+		// of slow requests has sizes in place of values.
+		if field.Key != "raftReq" && field.Key != "raft-request" {
+			field.AddTo(encoder)
+		}
 	}
 	keys := make([]string, 0, len(encoder.Fields))
 	for key := range encoder.Fields {

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -60,6 +61,12 @@ func help(ctx context.Context, job, dir string) error {
 		}
 	}
 	s, err := etcd.Start(ctx, etcd.Config{Dir: dir})
+	if err != nil && job == "twice" {
+		for range 3 {
+			runtime.GC()
+		}
+		s, err = etcd.Start(ctx, etcd.Config{Dir: dir})
+	}
 	if err != nil {
 		return err
 	}

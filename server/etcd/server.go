@@ -7,7 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +17,9 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/raft/v3/raftpb"
 	"k8s.io/klog/v2"
+
+	"github.com/stoa-project/stoa/server/folder"
+	"github.com/stoa-project/stoa/server/mapped"
 )
 
 // Server is a running etcd. Its life:
@@ -28,7 +31,9 @@ type Server struct {
 	endpoint string
 	etcd     *embed.Etcd
 	client   *kubernetes.Client
-	lock     *lock
+	lock     *folder.Held
+	quota    int64
+	progress progress
 	crash    *crash
 	quiet    *atomic.Bool
 	logger   klog.Logger
@@ -47,69 +52,80 @@ type Server struct {
 }
 
 // Start locks the folder, starts etcd on it and returns when it can be read and written. ctx bounds the start and
-// carries the logger; it does not end the server, Stop does.
+// carries the logger; it does not end the server, Stop does. A start that takes long logs every ten seconds what it does.
+//
+// A database that reached its quota is defragmented, and written again if it then is below. One that is still full can be
+// read; Healthy tells.
 //
 // If Start returns an error after etcd itself gave up, which is with ErrCorrupt, ErrDiskFull or ErrFailed, files may
-// stay open and the folder stays locked until the process ends: etcd offers no way to close what it had opened.
+// stay open and the folder stays locked until the process ends: etcd offers no way to close what it had opened. If ctx
+// ended, it is unlocked as soon as the step that was under way is over.
 func Start(ctx context.Context, config Config) (*Server, error) {
 	config, err := config.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	if err := prepareFolder(config.Dir); err != nil {
-		return nil, err
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("start etcd in %s: %w", config.Dir, context.Cause(ctx))
 	}
-	held, err := acquireLock(config.Dir)
+	held, err := folder.Lock(config.Dir)
 	if err != nil {
-		return nil, err
-	}
-	s, err := startLocked(ctx, config, held)
-	if err != nil {
-		if s == nil || !s.crash.happened() {
-			_ = held.release()
-		}
-		return nil, err
-	}
-	return s, nil
-}
-
-// startLocked does what Start does once the lock is held. With an error it may return a server, whose crash says
-// whether etcd still has files open.
-func startLocked(ctx context.Context, config Config, held *lock) (*Server, error) {
-	if err := checkStored(config.Dir); err != nil {
-		return nil, err
-	}
-	if err := removeStaleSocket(config.Dir, held.previousSocket); err != nil {
-		return nil, err
-	}
-	socket, removeSocket, err := placeSocket(config.Dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := held.write(socket); err != nil {
-		removeSocket()
 		return nil, err
 	}
 	s := &Server{
 		dir:          config.Dir,
-		endpoint:     "unix://" + socket,
 		lock:         held,
+		quota:        config.QuotaBackendBytes,
 		crash:        newCrash(),
 		quiet:        new(atomic.Bool),
 		logger:       klog.FromContext(ctx),
-		removeSocket: removeSocket,
+		removeSocket: func() {},
 		stopping:     make(chan struct{}),
 		closed:       make(chan struct{}),
 		done:         make(chan struct{}),
 	}
 	s.quiet.Store(true)
-	if err := s.run(ctx, config, socket); err != nil {
-		removeSocket()
-		return s, err
+	if err := s.start(ctx, config); err != nil {
+		s.removeSocket()
+		if !s.crash.happened() {
+			_ = held.Release()
+		}
+		return nil, err
 	}
 	s.quiet.Store(false)
 	go s.watch()
 	return s, nil
+}
+
+// start does what Start does once the lock is held. If it returns an error, crash says whether etcd may have files open.
+func (s *Server) start(ctx context.Context, config Config) error {
+	if config.StartTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, config.StartTimeout)
+		defer cancel()
+	}
+	reporting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go s.progress.report(reporting, s.dir, progressInterval)
+
+	check := func() error {
+		if err := folder.CheckAccess(filepath.Join(s.dir, "member")); err != nil {
+			return err
+		}
+		return checkStored(s.dir)
+	}
+	if err := s.attempt(ctx, "check stored data", check); err != nil {
+		return err
+	}
+	if err := removeStaleSocket(s.dir); err != nil {
+		return err
+	}
+	socket, removeSocket, err := placeSocket(s.dir)
+	if err != nil {
+		return err
+	}
+	s.endpoint, s.removeSocket = "unix://"+socket, removeSocket
+	return s.run(ctx, config, socket)
 }
 
 // run starts etcd, waits until it is ready and connects the clients.
@@ -119,18 +135,32 @@ func (s *Server) run(ctx context.Context, config Config, socket string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, config.StartTimeout)
-	defer cancel()
-	if s.etcd, err = s.startEmbedded(ctx, embedConfig); err != nil {
+	open := func() (err error) {
+		if s.etcd, err = embed.StartEtcd(embedConfig); err != nil {
+			return s.explain("start", err)
+		}
+		return nil
+	}
+	if err := s.attempt(ctx, "open database", open); err != nil {
 		return err
 	}
+	s.progress.set("replay write-ahead log")
 	if err := s.awaitReady(ctx); err != nil {
+		return err
+	}
+	if err := s.makeRoom(ctx); err != nil {
+		if !s.crash.happened() {
+			s.etcd.Close()
+		}
 		return err
 	}
 	if s.client, err = newClient(s.etcd.Server, s.endpoint, logger); err != nil {
 		s.etcd.Close()
 		return fmt.Errorf("connect to embedded etcd: %w", err)
 	}
+	// The database is mapped with all its pages, of which few are needed. Nobody can close it before Start returns, and
+	// it is not mapped anew before it outgrows its quota.
+	mapped.Drop(databasePath(s.dir))
 	return nil
 }
 
@@ -180,48 +210,6 @@ func (s *Server) stand(ctx context.Context) error {
 		return nil // busy, or about to fail: the caller sees which
 	}
 	return err
-}
-
-// startEmbedded runs embed.StartEtcd in a goroutine of its own, because etcd ends the goroutine, by way of crash, or
-// panics when it cannot read its data.
-func (s *Server) startEmbedded(ctx context.Context, config *embed.Config) (*embed.Etcd, error) {
-	type result struct {
-		etcd *embed.Etcd
-		err  error
-	}
-	results := make(chan result, 1)
-	go func() {
-		// A page that cannot be read becomes a panic of this goroutine in place of the end of the process.
-		debug.SetPanicOnFault(true)
-		r := result{err: errAborted}
-		defer func() {
-			if p := recover(); p != nil {
-				s.crash.record("read stored data", fmt.Errorf("%w: %v", errPanicked, p))
-				r.err = errAborted
-			}
-			results <- r
-		}()
-		r.etcd, r.err = embed.StartEtcd(config)
-	}()
-	select {
-	case r := <-results:
-		if s.crash.happened() {
-			return nil, s.crashError()
-		}
-		if r.err != nil {
-			return nil, s.explain("start", r.err)
-		}
-		return r.etcd, nil
-	case <-ctx.Done():
-		// Still replaying a long log. The goroutine cannot be interrupted; close what it makes when it is done.
-		s.crash.record("start", context.Cause(ctx))
-		go func() {
-			if r := <-results; r.etcd != nil {
-				r.etcd.Close()
-			}
-		}()
-		return nil, fmt.Errorf("start etcd in %s: %w", s.dir, context.Cause(ctx))
-	}
 }
 
 // watch ends the server when etcd ends by itself.
@@ -305,7 +293,7 @@ func (s *Server) close() {
 	clientErr := s.client.Close()
 	s.etcd.Close()
 	s.removeSocket()
-	if err := s.lock.release(); err != nil {
+	if err := s.lock.Release(); err != nil {
 		s.closeErr = err
 	} else if clientErr != nil && !errors.Is(clientErr, context.Canceled) {
 		s.closeErr = fmt.Errorf("close etcd client: %w", clientErr)
@@ -322,5 +310,5 @@ func (s *Server) Healthy(ctx context.Context) error {
 	if _, err := s.client.KV.Get(ctx, "health", clientv3.WithCountOnly()); err != nil {
 		return fmt.Errorf("read from etcd: %w", err)
 	}
-	return s.alarms(ctx)
+	return s.alarms()
 }

@@ -215,6 +215,27 @@ func TestCanceledStart(t *testing.T) {
 	}
 }
 
+// TestStartTimeout gives up a start and finds the folder free soon after.
+func TestStartTimeout(t *testing.T) {
+	t.Parallel()
+	dir := filled(t)
+	_, err := etcd.Start(t.Context(), etcd.Config{Dir: dir, StartTimeout: time.Microsecond})
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), dir) {
+		t.Fatalf("got %v", err)
+	}
+	t.Log(err)
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		s, err := etcd.Start(t.Context(), etcd.Config{Dir: dir})
+		if err == nil {
+			stop(t, s)
+			return
+		}
+		if !errors.Is(err, etcd.ErrLocked) || time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestRestartDuringReplay has more log entries to apply at a start than etcd keeps in memory, and elects itself meanwhile.
 func TestRestartDuringReplay(t *testing.T) {
 	t.Parallel()

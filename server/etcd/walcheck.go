@@ -17,6 +17,8 @@ import (
 	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/stoa-project/stoa/server/folder"
 )
 
 // A segment of etcd's write-ahead log is a row of frames: eight bytes of length, a record, padding to eight bytes. It
@@ -47,7 +49,7 @@ func readLog(dir string) (log, error) {
 		return log{}, nil
 	}
 	if err != nil {
-		return log{}, fmt.Errorf("open write-ahead log: %w", classifyFileError(err))
+		return log{}, fmt.Errorf("open write-ahead log: %w", folder.Classify(err))
 	}
 	var l log
 	for _, entry := range entries { // sorted, so that the newest is last
@@ -70,7 +72,7 @@ func readSegment(path string) (last uint64, err error) {
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return 0, fmt.Errorf("open write-ahead log: %w", classifyFileError(err))
+		return 0, fmt.Errorf("open write-ahead log: %w", folder.Classify(err))
 	}
 	defer func() { _ = file.Close() }()
 

@@ -3,7 +3,7 @@
 
 //go:build unix
 
-package etcd
+package folder
 
 import (
 	"errors"
@@ -19,29 +19,33 @@ import (
 const (
 	folderMode  = 0o700
 	othersWrite = 0o022
+	readWrite   = unix.R_OK | unix.W_OK
 )
 
-// prepareFolder creates the data folder if needed and refuses one that cannot be used, or not safely. It changes
-// nothing in a folder that exists.
-func prepareFolder(dir string) error {
+// prepare creates the folder if needed and refuses one that cannot be used, or not safely. It changes nothing in a folder
+// that exists.
+func prepare(dir string) error {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return createFolder(dir)
+		return create(dir)
 	case err != nil:
-		return fmt.Errorf("open data folder: %w", classifyFileError(err))
+		return fmt.Errorf("open data folder: %w", Classify(err))
 	case !info.IsDir():
 		return fmt.Errorf("%w: %s is a file", ErrNotFolder, dir)
 	}
 	if err := checkOwner(dir, info); err != nil {
 		return err
 	}
-	return checkAccess(dir)
+	if err := unix.Access(dir, readWrite|unix.X_OK); err != nil {
+		return denied(dir, err)
+	}
+	return nil
 }
 
-func createFolder(dir string) error {
+func create(dir string) error {
 	if err := os.MkdirAll(dir, folderMode); err != nil {
-		return fmt.Errorf("create data folder: %w", classifyFileError(err))
+		return fmt.Errorf("create data folder: %w", Classify(err))
 	}
 	parent, err := os.Open(filepath.Dir(dir))
 	if err != nil {
@@ -50,12 +54,12 @@ func createFolder(dir string) error {
 	}
 	defer func() { _ = parent.Close() }()
 	if err := parent.Sync(); err != nil {
-		return fmt.Errorf("flush folder %q: %w", parent.Name(), classifyFileError(err))
+		return fmt.Errorf("flush folder %q: %w", parent.Name(), Classify(err))
 	}
 	return nil
 }
 
-// checkOwner refuses a folder that another user could change: files in it could be replaced behind etcd's back.
+// checkOwner refuses a folder that another user could change: files in it could be replaced behind the server's back.
 // Root may use a folder of another user, because volumes in containers often have a fixed owner.
 func checkOwner(dir string, info fs.FileInfo) error {
 	if mode := info.Mode().Perm(); mode&othersWrite != 0 {
@@ -68,14 +72,10 @@ func checkOwner(dir string, info fs.FileInfo) error {
 	return nil
 }
 
-// checkAccess finds files that this process cannot change before etcd stumbles over one of them half-way, typically
-// after one start as root. The folder has some tens of files.
-func checkAccess(dir string) error {
-	const readWrite = unix.R_OK | unix.W_OK
-	if err := unix.Access(dir, readWrite|unix.X_OK); err != nil {
-		return denied(dir, err)
-	}
-	err := filepath.WalkDir(filepath.Join(dir, "member"), func(path string, entry fs.DirEntry, err error) error {
+// CheckAccess finds files at and below path that this process cannot change, typically after one start as root, before a
+// server stumbles over one of them half-way. A path that does not exist is fine.
+func CheckAccess(path string) error {
+	return filepath.WalkDir(path, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
@@ -91,7 +91,6 @@ func checkAccess(dir string) error {
 		}
 		return nil
 	})
-	return err
 }
 
 func denied(path string, cause error) error {
@@ -108,13 +107,13 @@ func denied(path string, cause error) error {
 	return fmt.Errorf("%w: read and write %s%s: %w", ErrPermission, path, owner, cause)
 }
 
-// classifyFileError adds the sentinel that belongs to an error of the file system; others are returned as they are.
-func classifyFileError(err error) error {
+// Classify adds the sentinel of this package that belongs to an error of the file system; others are returned as they are.
+func Classify(err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
-		return fmt.Errorf("%w: %w", ErrDiskFull, err)
+		return fmt.Errorf("%w: %w", ErrFull, err)
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP):
 		return fmt.Errorf("%w: %w", ErrNotFolder, err)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
