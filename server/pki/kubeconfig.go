@@ -22,6 +22,8 @@ type Kubeconfig struct {
 	Name string
 	// Server is the URL.
 	Server string
+	// ServerName is the name to verify the server's certificate by. Unset: the host of Server.
+	ServerName string
 	// CA is what the client trusts, in PEM.
 	CA []byte
 	// Client is the client's certificate. Nil means that the user has to authenticate in some other way.
@@ -52,7 +54,9 @@ func (k Kubeconfig) validate() error {
 }
 
 func (k Kubeconfig) addTo(config *clientcmdapi.Config) {
-	config.Clusters[k.Name] = &clientcmdapi.Cluster{Server: k.Server, CertificateAuthorityData: k.CA}
+	config.Clusters[k.Name] = &clientcmdapi.Cluster{
+		Server: k.Server, TLSServerName: k.ServerName, CertificateAuthorityData: k.CA,
+	}
 	user := &clientcmdapi.AuthInfo{}
 	if k.Client != nil {
 		user.ClientCertificateData, user.ClientKeyData = k.Client.CertPEM, k.Client.KeyPEM

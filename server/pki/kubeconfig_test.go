@@ -75,6 +75,16 @@ func TestWriteKubeconfig(t *testing.T) {
 		string(config.CertData) != string(k.Client.CertPEM) || string(config.KeyData) != string(k.Client.KeyPEM) {
 		t.Errorf("got %v", config)
 	}
+	if config.ServerName != "" {
+		t.Errorf("verifies the name %q", config.ServerName)
+	}
+	k.ServerName = "api.example.com"
+	if err := pki.WriteKubeconfig(path, k); err != nil {
+		t.Fatal(err)
+	}
+	if config, err = clientcmd.BuildConfigFromFlags("", path); err != nil || config.ServerName != "api.example.com" {
+		t.Errorf("got %v %v", config, err)
+	}
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil || len(entries) != 1 {
 		t.Errorf("left %v %v", entries, err)
