@@ -6,6 +6,7 @@ package certificate
 import (
 	"crypto/tls"
 	stdx509 "crypto/x509"
+	"encoding/pem"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -26,7 +27,7 @@ type fixture struct {
 
 func newFixture(t *testing.T, ca *pki.CA) *fixture {
 	t.Helper()
-	f := &fixture{clock: testclock.NewFakeClock(time.Now()), roots: ca.Pool()}
+	f := &fixture{clock: testclock.NewFakeClock(time.Now()), roots: pool(ca)}
 	f.Authenticator = New(func() (stdx509.VerifyOptions, bool) {
 		options := x509.DefaultVerifyOptions()
 		options.Roots, options.CurrentTime = f.roots, f.clock.Now()
@@ -43,6 +44,12 @@ func newCA(t *testing.T) *pki.CA {
 		t.Fatal(err)
 	}
 	return ca
+}
+
+func pool(ca *pki.CA) *stdx509.CertPool {
+	pool := stdx509.NewCertPool()
+	pool.AppendCertsFromPEM(ca.CertPEM())
+	return pool
 }
 
 func client(t *testing.T, ca *pki.CA, user string) *stdx509.Certificate {
@@ -95,13 +102,18 @@ func TestAuthenticateRequest(t *testing.T) {
 func TestMemoryEnds(t *testing.T) {
 	t.Parallel()
 	ca := newCA(t)
+	block, _ := pem.Decode(ca.CertPEM())
+	authority, err := stdx509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, test := range map[string]struct {
 		change func(*fixture)
 		want   string
 	}{
 		"nothing changes":         {func(*fixture) {}, "alice"},
 		"the certificate expires": {func(f *fixture) { f.clock.Step(2 * time.Hour) }, ""},
-		"the CAs are replaced":    {func(f *fixture) { f.roots = newCA(t).Pool() }, ""},
+		"the CAs are replaced":    {func(f *fixture) { f.roots = pool(newCA(t)) }, ""},
 		"the CAs are gone":        {func(f *fixture) { f.roots = nil }, ""},
 		"a minute is over":        {func(f *fixture) { f.clock.Step(2 * time.Minute) }, "alice"},
 	} {
@@ -116,7 +128,7 @@ func TestMemoryEnds(t *testing.T) {
 			if got, _, _ := f.user(cert); got != test.want {
 				t.Errorf("user is %q, want %q", got, test.want)
 			}
-			if got, _, _ := f.user(cert, ca.Certificate()); got != test.want {
+			if got, _, _ := f.user(cert, authority); got != test.want {
 				t.Errorf("user with the CA in the chain is %q, want %q", got, test.want)
 			}
 		})

@@ -32,7 +32,7 @@ type CA struct {
 	pem   []byte
 
 	mu sync.Mutex
-	// leafs are the certificates that Renew looks after, by name.
+	// leafs are the certificates that RenewLoop looks after, by name.
 	leafs map[string]request
 }
 
@@ -65,6 +65,9 @@ func (s Store) EnsureCA(ctx context.Context, name string) (*CA, error) {
 
 // load reads the authority. It is not found if there is no certificate.
 func (c *CA) load() (found bool, err error) {
+	if err := c.store.checkFolder(); err != nil {
+		return false, err
+	}
 	certFile, keyFile := c.store.certFile(c.name), c.store.keyFile(c.name)
 	c.pem, err = readCert(certFile)
 	if err != nil {
@@ -154,22 +157,6 @@ func (c *CA) create(ctx context.Context) error {
 
 // CertPEM returns the certificate for those who shall trust the authority.
 func (c *CA) CertPEM() []byte { return append([]byte(nil), c.pem...) }
-
-// CertFile returns where the certificate is, empty if it is in memory only.
-func (c *CA) CertFile() string { return c.store.certFile(c.name) }
-
-// KeyFile returns where the private key is, empty if it is in memory only.
-func (c *CA) KeyFile() string { return c.store.keyFile(c.name) }
-
-// Certificate returns the certificate, which must not be changed.
-func (c *CA) Certificate() *x509.Certificate { return c.cert }
-
-// Pool returns a new pool with only this authority.
-func (c *CA) Pool() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(c.cert)
-	return pool
-}
 
 // String names the authority without its key.
 func (c *CA) String() string { return fmt.Sprintf("certificate authority %q", c.name) }

@@ -12,7 +12,7 @@ var (
 	ErrCA = errors.New("certificate authority cannot be used")
 	// ErrForeign says that a leaf's place is taken by a certificate that somebody else issued; it was not touched.
 	ErrForeign = errors.New("certificate was issued by somebody else")
-	// ErrUnsafe says that other users could read a private key.
+	// ErrUnsafe says that other users could read or exchange a private key.
 	ErrUnsafe = errors.New("private key is not private")
 	// ErrInvalid says that a name, host or user that was asked for cannot be in a certificate.
 	ErrInvalid = errors.New("invalid certificate request")

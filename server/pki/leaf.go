@@ -55,7 +55,7 @@ type request struct {
 
 // EnsureServing returns the serving certificate that name.crt and name.key hold if it is issued by this authority, has at
 // least the hosts asked for and more than a third of its life left; else it issues one. The certificate is renewed by
-// Renew from then on.
+// RenewLoop from then on.
 func (c *CA) EnsureServing(ctx context.Context, name string, serving Serving) (*Pair, error) {
 	r := request{
 		name:     name,

@@ -8,7 +8,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -22,7 +21,7 @@ import (
 // skew is how far the clocks of clients may be behind.
 const skew = 5 * time.Minute
 
-// Pair is a certificate with its private key. It does not change; Renew makes a new one.
+// Pair is a certificate with its private key. It does not change; RenewLoop makes a new one.
 type Pair struct {
 	// CertPEM and KeyPEM are what the files contain.
 	CertPEM, KeyPEM []byte
@@ -30,15 +29,6 @@ type Pair struct {
 	CertFile, KeyFile string
 	// Leaf is the certificate.
 	Leaf *x509.Certificate
-}
-
-// TLS returns the pair as crypto/tls wants it.
-func (p *Pair) TLS() (tls.Certificate, error) {
-	pair, err := tls.X509KeyPair(p.CertPEM, p.KeyPEM)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("use certificate of %q: %w", p.Leaf.Subject.CommonName, err)
-	}
-	return pair, nil
 }
 
 // String names the pair without its key, so that printing one by accident is harmless.

@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -59,6 +60,32 @@ func ensureClient(t testing.TB, ca *pki.CA, client pki.Client) *pki.Pair {
 
 func admin() pki.Client {
 	return pki.Client{User: "admin", Groups: []string{"system:masters", "others"}}
+}
+
+func certificate(t testing.TB, ca *pki.CA) *x509.Certificate {
+	t.Helper()
+	block, _ := pem.Decode(ca.CertPEM())
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
+}
+
+func pool(ca *pki.CA) *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(ca.CertPEM())
+	return pool
+}
+
+// usable returns the pair as crypto/tls wants it.
+func usable(t testing.TB, pair *pki.Pair) tls.Certificate {
+	t.Helper()
+	cert, err := tls.X509KeyPair(pair.CertPEM, pair.KeyPEM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
 }
 
 func read(t testing.TB, path string) string {
@@ -160,10 +187,10 @@ func TestSubjects(t *testing.T) {
 	if subject.CommonName != "admin" || fmt.Sprint(subject.Organization) != "[others system:masters]" {
 		t.Errorf("subject %v", subject)
 	}
-	if left := time.Until(ca.Certificate().NotAfter); left < 3649*day || !ca.Certificate().IsCA {
+	if left := time.Until(certificate(t, ca).NotAfter); left < 3649*day || !certificate(t, ca).IsCA {
 		t.Errorf("authority for %v", left)
 	}
-	if serving.CertFile != "" || ca.CertFile() != "" {
+	if serving.CertFile != "" {
 		t.Error("files of a store without a folder")
 	}
 }
@@ -177,11 +204,11 @@ func TestRenewal(t *testing.T) {
 	ensureClient(t, ca, admin())
 
 	clock.Step(59 * day)
-	if renewed, err := ca.Renew(t.Context()); err != nil || len(renewed) != 0 {
+	if renewed, err := ca.RenewOnce(t.Context()); err != nil || len(renewed) != 0 {
 		t.Errorf("renewed %v with more than a third left: %v", renewed, err)
 	}
 	clock.Step(2 * day)
-	renewed, err := ca.Renew(t.Context())
+	renewed, err := ca.RenewOnce(t.Context())
 	if err != nil || len(renewed) != 1 || renewed["serving"] == nil {
 		t.Fatalf("renewed %v with less than a third left: %v", renewed, err)
 	}
@@ -195,7 +222,7 @@ func TestRenewal(t *testing.T) {
 	if err := os.Remove(second.CertFile); err != nil {
 		t.Fatal(err)
 	}
-	if renewed, err := ca.Renew(t.Context()); err != nil || len(renewed) != 1 {
+	if renewed, err := ca.RenewOnce(t.Context()); err != nil || len(renewed) != 1 {
 		t.Errorf("renewed %v after the file was lost: %v", renewed, err)
 	}
 }
@@ -241,7 +268,7 @@ func TestExpiredLeaf(t *testing.T) {
 		t.Error("expired certificate was reused")
 	}
 	clock.Step(2600 * day)
-	if last := ensureServing(t, ca, pki.Serving{}); last.Leaf.NotAfter.After(ca.Certificate().NotAfter) {
+	if last := ensureServing(t, ca, pki.Serving{}); last.Leaf.NotAfter.After(certificate(t, ca).NotAfter) {
 		t.Error("certificate outlives its authority")
 	}
 }
@@ -275,7 +302,7 @@ func TestBadLeaf(t *testing.T) {
 			if _, err := tls.LoadX509KeyPair(second.CertFile, second.KeyFile); err != nil {
 				t.Error(err)
 			}
-			if _, err := second.Leaf.Verify(x509.VerifyOptions{Roots: ca.Pool()}); err != nil {
+			if _, err := second.Leaf.Verify(x509.VerifyOptions{Roots: pool(ca)}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -313,7 +340,7 @@ func TestBadCA(t *testing.T) {
 	t.Parallel()
 	otherStore := pki.Store{Dir: t.TempDir()}
 	other := ensureCA(t, otherStore)
-	otherKey := read(t, other.KeyFile())
+	otherKey := read(t, filepath.Join(otherStore.Dir, "stoa-ca.key"))
 	leaf := ensureServing(t, other, pki.Serving{})
 	for name, test := range map[string]struct {
 		damage func(t *testing.T, certFile, keyFile string)
@@ -367,10 +394,11 @@ func TestBadCA(t *testing.T) {
 			t.Parallel()
 			clock := clocktesting.NewFakeClock(time.Now())
 			store := pki.Store{Dir: t.TempDir(), Clock: clock}
-			ca := ensureCA(t, store)
-			secret := strings.Split(read(t, ca.KeyFile()), "\n")[1]
+			ensureCA(t, store)
+			certFile, keyFile := filepath.Join(store.Dir, "stoa-ca.crt"), filepath.Join(store.Dir, "stoa-ca.key")
+			secret := strings.Split(read(t, keyFile), "\n")[1]
 			if test.damage != nil {
-				test.damage(t, ca.CertFile(), ca.KeyFile())
+				test.damage(t, certFile, keyFile)
 			}
 			clock.Step(test.step)
 			before := folder(t, store.Dir)
@@ -408,14 +436,15 @@ func TestCrashedCA(t *testing.T) {
 	t.Parallel()
 	store := pki.Store{Dir: t.TempDir()}
 	first := ensureCA(t, store)
-	key := read(t, first.KeyFile())
-	remove(t, first.CertFile())
+	keyFile := filepath.Join(store.Dir, "stoa-ca.key")
+	key := read(t, keyFile)
+	remove(t, filepath.Join(store.Dir, "stoa-ca.crt"))
 	second := ensureCA(t, store)
-	if read(t, second.KeyFile()) != key {
+	if read(t, keyFile) != key {
 		t.Error("key was replaced")
 	}
 	leaf := ensureServing(t, first, pki.Serving{}).Leaf
-	if _, err := leaf.Verify(x509.VerifyOptions{Roots: second.Pool()}); err != nil {
+	if _, err := leaf.Verify(x509.VerifyOptions{Roots: pool(second)}); err != nil {
 		t.Error(err)
 	}
 }
@@ -467,13 +496,22 @@ func TestInvalid(t *testing.T) {
 
 func TestUnsafeFolder(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	_, err := pki.Store{Dir: dir}.EnsureCA(t.Context(), "stoa-ca")
-	if !errors.Is(err, pki.ErrUnsafe) || !strings.Contains(err.Error(), "chmod go-w "+dir) {
-		t.Errorf("got %v", err)
+	for name, prepare := range map[string]func(dir string){
+		"new":  func(string) {},
+		"used": func(dir string) { ensureServing(t, ensureCA(t, pki.Store{Dir: dir}), pki.Serving{}) },
+	} {
+		for _, mode := range []fs.FileMode{0o777, 0o770, 0o702} {
+			dir := t.TempDir()
+			prepare(dir)
+			if err := os.Chmod(dir, mode); err != nil {
+				t.Fatal(err)
+			}
+			_, err := pki.Store{Dir: dir}.EnsureCA(t.Context(), "stoa-ca")
+			want := fmt.Sprintf("(mode %04o); run: chmod go-w %s", mode, dir)
+			if !errors.Is(err, pki.ErrUnsafe) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s folder of mode %04o: got %v", name, mode, err)
+			}
+		}
 	}
 }
 
@@ -491,18 +529,11 @@ func TestPrintingHidesKeys(t *testing.T) {
 func TestMutualTLS(t *testing.T) {
 	t.Parallel()
 	ca := ensureCA(t, pki.Store{})
-	serving, err := ensureServing(t, ca, pki.Serving{}).TLS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := ensureClient(t, ca, admin()).TLS()
-	if err != nil {
-		t.Fatal(err)
-	}
+	serving, client := usable(t, ensureServing(t, ca, pki.Serving{})), usable(t, ensureClient(t, ca, admin()))
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
 		Certificates: []tls.Certificate{serving},
 		ClientAuth:   tls.RequireAndVerifyClientCert,
-		ClientCAs:    ca.Pool(),
+		ClientCAs:    pool(ca),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -531,18 +562,18 @@ func TestMutualTLS(t *testing.T) {
 		_, err = body.ReadFrom(response.Body)
 		return body.String(), err
 	}
-	got, err := call(&tls.Config{RootCAs: ca.Pool(), Certificates: []tls.Certificate{client}})
+	got, err := call(&tls.Config{RootCAs: pool(ca), Certificates: []tls.Certificate{client}})
 	if err != nil || got != "admin" {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if _, err := call(&tls.Config{RootCAs: ca.Pool()}); err == nil {
+	if _, err := call(&tls.Config{RootCAs: pool(ca)}); err == nil {
 		t.Error("served without a client certificate")
 	}
 	stranger := ensureCA(t, pki.Store{})
-	if _, err := call(&tls.Config{RootCAs: stranger.Pool(), Certificates: []tls.Certificate{client}}); err == nil {
+	if _, err := call(&tls.Config{RootCAs: pool(stranger), Certificates: []tls.Certificate{client}}); err == nil {
 		t.Error("trusted a server of another authority")
 	}
-	if _, err := call(&tls.Config{RootCAs: ca.Pool(), Certificates: []tls.Certificate{serving}}); err == nil {
+	if _, err := call(&tls.Config{RootCAs: pool(ca), Certificates: []tls.Certificate{serving}}); err == nil {
 		t.Error("took a serving certificate from a client")
 	}
 }

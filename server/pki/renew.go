@@ -21,13 +21,8 @@ const (
 	retryInterval = time.Minute
 )
 
-// Renew looks at every certificate that was asked for with EnsureServing and EnsureClient, issues those anew that need
-// it, and returns them by name. Those in memory are not renewed: their holders would not notice.
-func (c *CA) Renew(ctx context.Context) (map[string]*Pair, error) {
-	renewed, _, err := c.renew(ctx)
-	return renewed, err
-}
-
+// renew looks at every certificate that was asked for with EnsureServing and EnsureClient, issues those anew that need it,
+// and returns them by name, and when to look again. Those in memory are not renewed: their holders would not notice.
 func (c *CA) renew(ctx context.Context) (renewed map[string]*Pair, next time.Time, err error) {
 	now := c.store.clock().Now()
 	next = now.Add(renewInterval)
@@ -62,7 +57,8 @@ func (c *CA) renew(ctx context.Context) (renewed map[string]*Pair, next time.Tim
 	return renewed, next, errors.Join(problems...)
 }
 
-// RenewLoop renews certificates until ctx ends. onRenewed is called for each one, in the goroutine of the loop; nil means
+// RenewLoop renews what was asked for with EnsureServing and EnsureClient until ctx ends; what is in memory only is not
+// renewed. onRenewed is called for each one, in the goroutine of the loop; nil means
 // that whoever uses the files watches them, as the dynamic certificate controllers of k8s.io/apiserver do. Problems are
 // logged and tried again within the hour.
 func (c *CA) RenewLoop(ctx context.Context, onRenewed func(name string, pair *Pair)) {

@@ -53,6 +53,24 @@ func (s Store) file(name, extension string) string {
 	return filepath.Join(s.Dir, name+extension)
 }
 
+// checkFolder refuses a folder in which other users could exchange files. One that does not exist is fine.
+func (s Store) checkFolder() error {
+	if s.Dir == "" {
+		return nil
+	}
+	info, err := os.Stat(s.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open certificate folder: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&othersWrite != 0 {
+		return fmt.Errorf("%w: other users can write to %s (mode %04o); run: chmod go-w %s", ErrUnsafe, s.Dir, mode, s.Dir)
+	}
+	return nil
+}
+
 // exclusive runs change while no other goroutine or process changes the folder.
 func (s Store) exclusive(change func() error) error {
 	if s.Dir == "" {
@@ -61,12 +79,8 @@ func (s Store) exclusive(change func() error) error {
 	if err := os.MkdirAll(s.Dir, folderMode); err != nil {
 		return fmt.Errorf("create certificate folder: %w", err)
 	}
-	info, err := os.Stat(s.Dir)
-	if err != nil {
-		return fmt.Errorf("open certificate folder: %w", err)
-	}
-	if mode := info.Mode().Perm(); mode&othersWrite != 0 {
-		return fmt.Errorf("%w: other users can write to %s (mode %04o); run: chmod go-w %s", ErrUnsafe, s.Dir, mode, s.Dir)
+	if err := s.checkFolder(); err != nil {
+		return err
 	}
 	lock, err := os.OpenFile(filepath.Join(s.Dir, lockName), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, keyMode)
 	if err != nil {

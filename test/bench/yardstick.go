@@ -111,7 +111,7 @@ func serveEcho(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	certificate, err := pair.TLS()
+	certificate, err := tls.X509KeyPair(pair.CertPEM, pair.KeyPEM)
 	if err != nil {
 		return err
 	}
