@@ -7,12 +7,14 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/uuid"
 	"k8s.io/apiserver/pkg/authentication/user"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/cert"
 	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/server/pki"
@@ -36,8 +38,10 @@ type identity struct {
 	authority *pki.CA
 	// ca signs client certificates; trust is what clients verify the server by.
 	ca, trust []byte
-	serving   dynamiccertificates.CertKeyContentProvider
-	admin     *pki.Pair
+	// serverName is what the serving certificate says, if it is not the host of the URL.
+	serverName string
+	serving    dynamiccertificates.CertKeyContentProvider
+	admin      *pki.Pair
 }
 
 // newIdentity loads the certificates, and makes those that are missing.
@@ -55,11 +59,30 @@ func newIdentity(ctx context.Context, c CompletedOptions) (*identity, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--tls-cert-file and --tls-private-key-file: %w", err)
 		}
-		// Who signed it is not known here; a client may trust it by the system's roots.
-		i.serving, i.trust = file, nil
-		return i, nil
+		i.serving = file
+		return i, i.trustForeign(file, c)
 	}
 	return i, i.issueServing(ctx, c)
+}
+
+// trustForeign makes the administrator trust a certificate that the user brought,
+// whoever signed it, by a name that it has.
+func (i *identity) trustForeign(file dynamiccertificates.CertKeyContentProvider, c CompletedOptions) error {
+	i.trust, _ = file.CurrentCertKeyContent()
+	certs, err := cert.ParseCertsPEM(i.trust)
+	if err != nil {
+		return fmt.Errorf("--tls-cert-file: %w", err)
+	}
+	leaf := certs[0]
+	switch {
+	case leaf.VerifyHostname(c.host()) == nil:
+	case len(leaf.DNSNames) > 0:
+		// A wildcard stands for any one label.
+		i.serverName = strings.Replace(leaf.DNSNames[0], "*", "stoa", 1)
+	case len(leaf.IPAddresses) > 0:
+		i.serverName = leaf.IPAddresses[0].String()
+	}
+	return nil
 }
 
 // issueServing makes the serving certificate for every name that clients may use.
@@ -99,11 +122,11 @@ func (i *identity) loopback(ctx context.Context, serving *genericapiserver.Secur
 	if err != nil {
 		return nil, err
 	}
-	cert, err := dynamiccertificates.NewStaticSNICertKeyContent("loopback", pair.CertPEM, pair.KeyPEM, genericapiserver.LoopbackClientServerNameOverride)
+	own, err := dynamiccertificates.NewStaticSNICertKeyContent("loopback", pair.CertPEM, pair.KeyPEM, genericapiserver.LoopbackClientServerNameOverride)
 	if err != nil {
 		return nil, err
 	}
-	serving.SNICerts = append([]dynamiccertificates.SNICertKeyContentProvider{cert}, serving.SNICerts...)
+	serving.SNICerts = append([]dynamiccertificates.SNICertKeyContentProvider{own}, serving.SNICerts...)
 	config, err := serving.NewLoopbackClientConfig(uuid.NewString(), ca.CertPEM())
 	if err != nil {
 		return nil, err
@@ -131,7 +154,7 @@ func (s *Server) renew(ctx context.Context) {
 func (s *Server) kubeconfig() pki.Kubeconfig {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return pki.Kubeconfig{Name: kubeconfigEntry, Server: s.url, CA: s.identity.trust, Client: s.identity.admin}
+	return pki.Kubeconfig{Name: kubeconfigEntry, Server: s.url, CA: s.identity.trust, Client: s.identity.admin, ServerName: s.identity.serverName}
 }
 
 func (s *Server) setAdmin(pair *pki.Pair) {
@@ -172,6 +195,6 @@ func (s *Server) AdminConfig() *rest.Config {
 	k := s.kubeconfig()
 	return &rest.Config{
 		Host: k.Server, QPS: -1,
-		TLSClientConfig: rest.TLSClientConfig{CAData: k.CA, CertData: k.Client.CertPEM, KeyData: k.Client.KeyPEM},
+		TLSClientConfig: rest.TLSClientConfig{ServerName: k.ServerName, CAData: k.CA, CertData: k.Client.CertPEM, KeyData: k.Client.KeyPEM},
 	}
 }

@@ -125,13 +125,15 @@ func (s *Server) prepare(ctx context.Context, c CompletedOptions) (*genericapise
 // url is where clients on this machine reach the server.
 func (c CompletedOptions) url(address net.Addr) string {
 	_, port, _ := net.SplitHostPort(address.String())
-	host := c.Serving.BindAddress
-	switch {
-	case host == nil || host.IsUnspecified():
-		return "https://" + net.JoinHostPort("127.0.0.1", port)
-	default:
-		return "https://" + net.JoinHostPort(host.String(), port)
+	return "https://" + net.JoinHostPort(c.host(), port)
+}
+
+// host is how clients on this machine name the server.
+func (c CompletedOptions) host() string {
+	if host := c.Serving.BindAddress; host != nil && !host.IsUnspecified() {
+		return host.String()
 	}
+	return "127.0.0.1"
 }
 
 // stored is the outcome of connecting to etcd.

@@ -64,7 +64,7 @@ func words(line string) []string {
 func TestKubectl(t *testing.T) {
 	t.Parallel()
 	integration(t)
-	s := start(t, folder(t))
+	s := start(t, folder(t), "-v=9") // so that every log line is there to be searched for secrets
 	for _, c := range []step{
 		{args: "get tenants", stderr: "No resources found"},
 		{args: "apply -f examples/tenant.yaml", want: "tenant.tenancy.stoa.dev/blue created\n"},

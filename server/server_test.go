@@ -1,0 +1,193 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/stoa-project/stoa/generated/clientset/versioned"
+	"github.com/stoa-project/stoa/registry/kind"
+	"github.com/stoa-project/stoa/registry/tenancy"
+	"github.com/stoa-project/stoa/server"
+	"github.com/stoa-project/stoa/stoatest"
+)
+
+// foreignCertificate makes a certificate as a user may bring one: signed by itself,
+// for a name that the address of the server is not.
+func foreignCertificate(t *testing.T) (certFile, keyFile string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "api"}, DNSNames: []string{"*.example.com"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name, kind string, data []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	return write("tls.crt", "CERTIFICATE", cert), write("tls.key", "EC PRIVATE KEY", der)
+}
+
+// TestForeignCertificate checks that the admin kubeconfig works with it.
+func TestForeignCertificate(t *testing.T) {
+	t.Parallel()
+	certFile, keyFile := foreignCertificate(t)
+	api := stoatest.Start(t, stoatest.WithFlags("--tls-cert-file="+certFile, "--tls-private-key-file="+keyFile))
+	client := kubernetes.NewForConfigOrDie(api.Config())
+	if _, err := client.CoreV1().Namespaces().Get(t.Context(), "default", metav1.GetOptions{}); err != nil {
+		t.Error(err)
+	}
+	kubeconfig, err := os.ReadFile(api.Kubeconfig())
+	if err != nil || !strings.Contains(string(kubeconfig), "tls-server-name: stoa.example.com") {
+		t.Errorf("kubeconfig has not the name of the certificate: %v", err)
+	}
+}
+
+// TestWithoutCore serves one group, and neither namespaces nor what needs them.
+func TestWithoutCore(t *testing.T) {
+	t.Parallel()
+	api := stoatest.Start(t, stoatest.WithOptions(func(o *server.Options) { o.Groups = []kind.Group{tenancy.Group()} }))
+	client := versioned.NewForConfigOrDie(api.Config())
+	if _, err := client.TenancyV1().Tenants().List(t.Context(), metav1.ListOptions{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// options are those of a server on a free port that keeps nothing.
+func options(t *testing.T, change func(*server.Options)) server.CompletedOptions {
+	t.Helper()
+	o := server.NewOptions()
+	o.DataDir = ""
+	o.Etcd.UnsafeNoFsync = true
+	o.Serving.BindAddress, o.Serving.BindPort = net.IPv4(127, 0, 0, 1), 0
+	change(o)
+	completed, err := o.Complete(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return completed
+}
+
+// TestCanceledRun stops a server at every moment of its start. That is no error, and
+// must not end the process, as an error of a post-start hook would.
+func TestCanceledRun(t *testing.T) {
+	t.Parallel()
+	for delay := range 12 {
+		s, err := server.New(t.Context(), options(t, func(*server.Options) {}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(delay)*5*time.Millisecond)
+		if err := s.Run(ctx); err != nil {
+			t.Errorf("stopped after %d ms: %v", delay*5, err)
+		}
+		cancel()
+	}
+}
+
+// TestCloseWithoutRun gives the folder back.
+func TestCloseWithoutRun(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for range 2 {
+		s, err := server.New(t.Context(), options(t, func(o *server.Options) { o.DataDir = dir }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		s.Close()
+	}
+}
+
+// TestFolderInUse checks that a start that is refused changes nothing of the server
+// that has the folder.
+func TestFolderInUse(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	api := stoatest.Start(t, stoatest.WithDataDir(dir))
+	read := func() string {
+		var all strings.Builder
+		for _, name := range []string{"pki/apiserver.crt", "pki/stoa-ca.crt", "pki/admin.crt", "admin.kubeconfig"} {
+			data, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all.Write(data)
+		}
+		return all.String()
+	}
+	before := read()
+	_, err := server.New(t.Context(), options(t, func(o *server.Options) {
+		o.DataDir, o.Run.ExternalHost = dir, "other.example.com"
+	}))
+	if err == nil || !strings.Contains(err.Error(), "data folder is in use") {
+		t.Errorf("second server: %v", err)
+	}
+	if read() != before {
+		t.Error("the second server changed files of the first")
+	}
+	if _, err := kubernetes.NewForConfigOrDie(api.Config()).Discovery().ServerVersion(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestInvalidOptions checks that every mistake is told, by the name of its flag.
+func TestInvalidOptions(t *testing.T) {
+	t.Parallel()
+	for want, change := range map[string]func(*server.Options){
+		"--etcd-servers: each must be a URL such as https://10.0.0.1:2379": func(o *server.Options) { o.Etcd.StorageConfig.Transport.ServerList = []string{"nowhere"} },
+		"--etcd-servers: must not contain a user or password":              func(o *server.Options) { o.Etcd.StorageConfig.Transport.ServerList = []string{"http://me:hunter2@a:1"} },
+		"--etcd-certfile, --etcd-keyfile and --etcd-cafile must not":       func(o *server.Options) { o.Etcd.StorageConfig.Transport.CertFile = "x" },
+		"--etcd-servers-overrides invalid":                                 func(o *server.Options) { o.Etcd.EtcdServersOverrides = []string{"x"} },
+		"--etcd-compaction-interval must not be negative":                  func(o *server.Options) { o.Etcd.StorageConfig.CompactionInterval = -1 },
+		"--quota-backend-bytes must not be negative":                       func(o *server.Options) { o.Etcd.QuotaBackendBytes = -1 },
+		"--request-timeout must be positive":                               func(o *server.Options) { o.Run.RequestTimeout = 0 },
+		"--tls-cert-file must be set together with --tls-private-key-file": func(o *server.Options) { o.Serving.CertFile = "x" },
+		"--tls-private-key-file must be set together with --tls-cert-file": func(o *server.Options) { o.Serving.KeyFile = "x" },
+		"--client-ca-file: open /nonexistent: no such file or directory":   func(o *server.Options) { o.Authentication.ClientCAFile = "/nonexistent" },
+		"--secure-port 70000 must be between":                              func(o *server.Options) { o.Serving.BindPort = 70000 },
+		"unknown api groups nosuch/v1":                                     func(o *server.Options) { o.APIs.RuntimeConfig = map[string]string{"nosuch/v1": "true"} },
+		`API group "tenancy.stoa.dev" is there twice`:                      func(o *server.Options) { o.Groups = append(o.Groups, tenancy.Group()) },
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			_, err := server.New(t.Context(), options(t, change))
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("got %v, want %q", err, want)
+			}
+		})
+	}
+}
