@@ -215,16 +215,31 @@ func TestCanceledStart(t *testing.T) {
 	}
 }
 
-// TestStartTimeout gives up a start and finds the folder free soon after.
+// TestStartTimeout gives up starts, some in every step, and finds the folder free soon after.
 func TestStartTimeout(t *testing.T) {
 	t.Parallel()
 	dir := filled(t)
-	_, err := etcd.Start(t.Context(), etcd.Config{Dir: dir, StartTimeout: time.Microsecond})
+	_, err := etcd.Start(t.Context(), etcd.Config{Dir: dir, StartTimeout: time.Nanosecond})
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), dir) {
 		t.Fatalf("got %v", err)
 	}
-	t.Log(err)
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	deadline := time.Now().Add(20 * time.Second)
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for timeout := time.Millisecond; timeout <= 16*time.Millisecond && time.Now().Before(deadline); {
+		s, err := etcd.Start(t.Context(), etcd.Config{Dir: dir, StartTimeout: timeout})
+		switch {
+		case errors.Is(err, etcd.ErrLocked): // the start before is being closed
+			<-poll.C
+			continue
+		case err == nil:
+			stop(t, s)
+		case !errors.Is(err, context.DeadlineExceeded):
+			t.Fatal(err)
+		}
+		timeout += 3 * time.Millisecond
+	}
+	for ; ; <-poll.C {
 		s, err := etcd.Start(t.Context(), etcd.Config{Dir: dir})
 		if err == nil {
 			stop(t, s)
