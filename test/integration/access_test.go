@@ -22,13 +22,15 @@ func anonymous() *rest.Config { return rest.AnonymousClientConfig(api.Config()) 
 
 func TestAnonymous(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{"/healthz", "/livez", "/readyz", "/healthz/ping", "/livez/ping", "/readyz/ping", "/readyz?verbose", "/version", "/version/"} {
+	for _, path := range []string{"/healthz", "/livez", "/readyz", "/readyz?verbose", "/version", "/version/"} {
 		if got := do(t, request{path: path, config: anonymous()}); got.code != 200 {
 			t.Errorf("%s: %d %s", path, got.code, got.body)
 		}
 	}
 	for _, tc := range []struct{ method, path, message string }{
 		{"GET", "/", `forbidden: User "system:anonymous" cannot get path "/"`},
+		{"GET", "/readyz/ping", `forbidden: User "system:anonymous" cannot get path "/readyz/ping"`},
+		{"GET", "/livez/nosuch", `forbidden: User "system:anonymous" cannot get path "/livez/nosuch"`},
 		{"GET", "/api", `forbidden: User "system:anonymous" cannot get path "/api"`},
 		{"GET", "/apis", `forbidden: User "system:anonymous" cannot get path "/apis"`},
 		{"GET", "/openapi/v2", `forbidden: User "system:anonymous" cannot get path "/openapi/v2"`},
@@ -48,6 +50,16 @@ func TestAnonymous(t *testing.T) {
 		if diff := cmp.Diff(tc.message, status.Message); diff != "" {
 			t.Errorf("%s %s: message (-want +got):\n%s", tc.method, tc.path, diff)
 		}
+	}
+}
+
+// TestUnknownToken is an error, not anonymous.
+func TestUnknownToken(t *testing.T) {
+	t.Parallel()
+	config := anonymous()
+	config.BearerToken = "nobody-gave-me-this"
+	if got := do(t, request{path: "/version", config: config}); got.code != 401 {
+		t.Errorf("%d %s, want 401", got.code, got.body)
 	}
 }
 
