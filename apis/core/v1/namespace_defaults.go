@@ -9,8 +9,8 @@ import (
 
 // SetDefaults_Namespace labels a namespace with its own name, so that
 // selectors can name it. Like upstream it does so for every version and on
-// reading too. An object made from generateName gets its name after defaulting
-// and its label with the first read.
+// reading too. An object made from generateName gets its name after defaulting,
+// and its label from registry/core.
 func SetDefaults_Namespace(obj *corev1.Namespace) {
 	if obj.Name == "" {
 		return
