@@ -577,30 +577,3 @@ func TestMutualTLS(t *testing.T) {
 		t.Error("took a serving certificate from a client")
 	}
 }
-
-// BenchmarkFirstStart makes what a first start needs.
-func BenchmarkFirstStart(b *testing.B) {
-	for name, keep := range map[string]bool{"disk": true, "memory": false} {
-		b.Run(name, func(b *testing.B) {
-			parent := b.TempDir()
-			for i := 0; b.Loop(); i++ {
-				store := pki.Store{}
-				if keep {
-					store.Dir = filepath.Join(parent, fmt.Sprint(i))
-				}
-				ca := ensureCA(b, store)
-				ensureServing(b, ca, pki.Serving{})
-				ensureClient(b, ca, admin())
-			}
-		})
-	}
-}
-
-func BenchmarkRestart(b *testing.B) {
-	store := pki.Store{Dir: b.TempDir()}
-	for b.Loop() {
-		ca := ensureCA(b, store)
-		ensureServing(b, ca, pki.Serving{})
-		ensureClient(b, ca, admin())
-	}
-}

@@ -4,11 +4,10 @@
 package garden
 
 import (
+	gardenv1 "consumer.example/garden/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
-
-	gardenv1 "consumer.example/garden/v1"
 
 	"github.com/stoa-project/stoa/registry/kind"
 )
