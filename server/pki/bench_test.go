@@ -4,9 +4,11 @@
 package pki_test
 
 import (
-	"github.com/stoa-project/stoa/server/pki"
+	"fmt"
 	"path/filepath"
 	"testing"
+
+	"github.com/stoa-project/stoa/server/pki"
 )
 
 // BenchmarkFirstStart makes what a first start needs.
