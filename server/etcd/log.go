@@ -6,6 +6,7 @@ package etcd
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -93,13 +94,8 @@ func (c *logCore) Sync() error { return nil }
 
 func (c *logCore) keysAndValues(fields []zapcore.Field) []any {
 	encoder := zapcore.NewMapObjectEncoder()
-	for _, field := range c.fields {
-		field.AddTo(encoder)
-	}
-	for _, field := range fields {
-		// These hold whole requests, and so the values of secrets. The field "request"
-		// of slow requests has sizes in place of values.
-		if field.Key != "raftReq" && field.Key != "raft-request" {
+	for _, field := range slices.Concat(c.fields, fields) {
+		if !holdsRequest(field) {
 			field.AddTo(encoder)
 		}
 	}
@@ -113,6 +109,12 @@ func (c *logCore) keysAndValues(fields []zapcore.Field) []any {
 		out = append(out, camelCase(key), encoder.Fields[key])
 	}
 	return out
+}
+
+// holdsRequest says whether a field has a whole request, and so the values of secrets. The field "request" of slow
+// requests has sizes in place of values.
+func holdsRequest(field zapcore.Field) bool {
+	return field.Key == "raftReq" || field.Key == "raft-request"
 }
 
 // isNoise says whether a warning is wrong for an embedded single member behind a private socket.
@@ -192,6 +194,9 @@ func (c *crash) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
 func details(fields []zapcore.Field) string {
 	var list []string
 	for _, field := range fields {
+		if holdsRequest(field) {
+			continue
+		}
 		switch field.Type {
 		case zapcore.StringType:
 			list = append(list, camelCase(field.Key)+" "+field.String)
