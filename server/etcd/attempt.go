@@ -78,9 +78,17 @@ func (s *Server) attempt(ctx context.Context, doing string, step func() error) e
 	}
 }
 
+// giveUp ends a start while etcd is not ready. What etcd has open is closed in the background, however long that takes.
+func (s *Server) giveUp(doing string, cause error) {
+	s.crash.record(doing, cause)
+	go s.abandon()
+}
+
 // abandon closes what a start that was given up left behind.
 func (s *Server) abandon() {
 	if s.etcd != nil {
+		// Close alone waits until etcd is ready, which it may never be.
+		s.etcd.Server.HardStop()
 		s.etcd.Close()
 	}
 	s.removeSocket()

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/stoa-project/stoa/server/folder"
 )
@@ -31,7 +32,8 @@ func logPath(dir string) string      { return filepath.Join(dir, "member", "wal"
 //   - an empty database beside a log is taken for a new one, and everything before the last log snapshot is gone;
 //   - a database without its log, or with one that has a hole, accepts writes and then ignores them, because their
 //     numbers are used already;
-//   - a database with a broken page panics in a goroutine of bbolt.
+//   - a database with a broken page panics in a goroutine of bbolt;
+//   - a database without the member waits for ever for its election.
 //
 // It reads the headers of all pages in use, as bbolt does again when it opens the file, and the lengths in the log.
 func checkStored(dir string) error {
@@ -59,15 +61,18 @@ func checkStored(dir string) error {
 	if err := checkDatabase(database, info.Size()); err != nil {
 		return err
 	}
-	applied, err := walkDatabase(database)
+	stored, err := walkDatabase(database)
 	switch {
 	case err != nil:
 		return err
-	case applied > 0 && !hasLog:
+	case stored.applied > 0 && !hasLog:
 		return damaged(logPath(dir), "the write-ahead log is missing")
-	case applied > log.last:
+	case stored.applied > log.last:
 		return damaged(logPath(dir), fmt.Sprintf("the write-ahead log ends at entry %d, the database has %d",
-			log.last, applied))
+			log.last, stored.applied))
+	case stored.applied > 0 && stored.members == 0:
+		// Such a member cannot elect itself, and a start would wait for that for ever.
+		return damaged(database, "the member is missing")
 	default:
 		return nil
 	}
@@ -96,13 +101,27 @@ const (
 // checkDatabase compares the size of the file with what its headers say. One good header is enough, as for bbolt: the
 // other may have been torn by a crash.
 func checkDatabase(path string, size int64) error {
+	needed, err := neededSize(path)
+	switch {
+	case err != nil:
+		return err
+	case needed == 0:
+		return damaged(path, "neither of its headers is valid")
+	case size < needed:
+		return damaged(path, fmt.Sprintf("the file is cut off at %d of %d bytes", size, needed))
+	default:
+		return nil
+	}
+}
+
+// neededSize returns the size that the file must have according to its headers, 0 if none is valid.
+func neededSize(path string) (needed int64, err error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("open database: %w", folder.Classify(err))
+		return 0, fmt.Errorf("open database: %w", folder.Classify(err))
 	}
 	defer func() { _ = file.Close() }()
 
-	needed := int64(0)
 	if pages, pageSize, ok := readMeta(file, 0); ok {
 		needed = pages * pageSize
 		if pages, pageSize, ok := readMeta(file, pageSize); ok {
@@ -116,14 +135,7 @@ func checkDatabase(path string, size int64) error {
 			}
 		}
 	}
-	switch {
-	case needed == 0:
-		return damaged(path, "neither of its headers is valid")
-	case size < needed:
-		return damaged(path, fmt.Sprintf("the file is cut off at %d of %d bytes", size, needed))
-	default:
-		return nil
-	}
+	return needed, nil
 }
 
 func readMeta(file io.ReaderAt, offset int64) (pages, pageSize int64, ok bool) {
@@ -143,10 +155,17 @@ func readMeta(file io.ReaderAt, offset int64) (pages, pageSize int64, ok bool) {
 	return int64(order.Uint64(meta[metaPages:])), int64(order.Uint32(meta[metaPageSize:])), true
 }
 
-// walkDatabase visits every page of the database that is in use and returns the index of the last log entry that
-// it has applied, 0 for none, as after a first start that was killed. bbolt does the same walk when it opens the file for writing, but in a goroutine
-// whose panic ends the process; here a panic is an error.
-func walkDatabase(path string) (applied uint64, err error) {
+// content is what the checks need to know about a database.
+type content struct {
+	// applied is the index of the last log entry in the database, 0 for none, as after a first start that was killed.
+	applied uint64
+	// keys and members are how many there are.
+	keys, members int
+}
+
+// walkDatabase visits every page of the database that is in use. bbolt does the same walk when it opens the file for
+// writing, but in a goroutine whose panic ends the process; here a panic is an error.
+func walkDatabase(path string) (found content, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
@@ -154,24 +173,34 @@ func walkDatabase(path string) (applied uint64, err error) {
 		}
 	}()
 	db, err := bbolt.Open(path, fileMode, &bbolt.Options{ReadOnly: true, Timeout: openTimeout})
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		// The lock of the folder should have said so, but somebody removed its file.
+		return found, fmt.Errorf("%w: %s is open in another process; stop it or choose another folder", ErrLocked, path)
+	}
 	if err != nil {
-		return 0, damaged(path, err.Error())
+		return found, damaged(path, err.Error())
 	}
 	defer func() { _ = db.Close() }()
 	err = db.View(func(tx *bbolt.Tx) error {
 		if meta := tx.Bucket([]byte("meta")); meta != nil {
 			const indexSize = 8
 			if index := meta.Get([]byte("consistent_index")); len(index) == indexSize {
-				applied = binary.BigEndian.Uint64(index)
+				found.applied = binary.BigEndian.Uint64(index)
 			}
 		}
-		return tx.ForEach(func(_ []byte, bucket *bbolt.Bucket) error {
-			_ = bucket.Stats()
+		return tx.ForEach(func(name []byte, bucket *bbolt.Bucket) error {
+			stats := bucket.Stats()
+			switch string(name) {
+			case "key":
+				found.keys = stats.KeyN
+			case "members":
+				found.members = stats.KeyN
+			}
 			return nil
 		})
 	})
 	if err != nil {
-		return 0, damaged(path, err.Error())
+		return found, damaged(path, err.Error())
 	}
-	return applied, nil
+	return found, nil
 }

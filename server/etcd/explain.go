@@ -96,7 +96,7 @@ func isCorrupt(err error) bool {
 	text := err.Error()
 	for _, part := range []string{
 		"does not match with snapshot", "of the backend is missing", "WAL", "wal:", "database",
-		"recover", "unmarshal", "out of range", "corrupt",
+		"recover", "unmarshal", "out of range", "corrupt", "proto:",
 	} {
 		if strings.Contains(text, part) {
 			return true
@@ -110,7 +110,7 @@ func (s *Server) blame(err error) string {
 	text := err.Error()
 	switch {
 	case errors.Is(err, walpb.ErrCRCMismatch), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF),
-		strings.Contains(text, "WAL"), strings.Contains(text, "wal:"):
+		strings.Contains(text, "WAL"), strings.Contains(text, "wal:"), strings.Contains(text, "proto:"):
 		return logPath(s.dir)
 	case strings.Contains(text, "database"), errors.Is(err, bolterrors.ErrInvalid),
 		errors.Is(err, bolterrors.ErrChecksum):

@@ -231,24 +231,6 @@ func TestTornLog(t *testing.T) {
 	}
 }
 
-// TestKilledFirstStart has a database that was made but never used, and no log yet.
-func TestKilledFirstStart(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "data")
-	if err := os.MkdirAll(filepath.Join(dir, "member", "snap"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	db, err := bbolt.Open(filepath.Join(dir, "member", "snap", "db"), 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s := start(t, etcd.Config{Dir: dir, UnsafeNoFsync: true})
-	put(t, s.Client(), "key", "value")
-}
-
 func TestLocked(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
@@ -260,6 +242,11 @@ func TestLocked(t *testing.T) {
 	if !errors.Is(err, etcd.ErrLocked) || !strings.Contains(err.Error(), "in this process") {
 		t.Errorf("got %v", err)
 	}
+	put(t, s.Client(), "key", "still there")
+
+	// Without the file of the lock, that of the database still tells.
+	remove(t, filepath.Join(dir, "lock"))
+	refused(t, dir, etcd.ErrLocked, "member/snap/db is open in another process")
 	put(t, s.Client(), "key", "still there")
 }
 

@@ -57,6 +57,8 @@ type Server struct {
 // A database that reached its quota is defragmented, and written again if it then is below. One that is still full can be
 // read; Healthy tells.
 //
+// What a first start left that was killed before it was ready is removed.
+//
 // If Start returns an error after etcd itself gave up, which is with ErrCorrupt, ErrDiskFull or ErrFailed, files may
 // stay open and the folder stays locked until the process ends: etcd offers no way to close what it had opened. If ctx
 // ended, it is unlocked as soon as the step that was under way is over.
@@ -111,6 +113,13 @@ func (s *Server) start(ctx context.Context, config Config) error {
 	check := func() error {
 		if err := folder.CheckAccess(filepath.Join(s.dir, "member")); err != nil {
 			return err
+		}
+		removed, err := removeUnfinished(s.dir)
+		if err != nil {
+			return err
+		}
+		if removed {
+			s.logger.Info("Started afresh: an earlier first start was killed before anything was stored", "dir", s.dir)
 		}
 		return checkStored(s.dir)
 	}
@@ -183,10 +192,10 @@ func (s *Server) awaitReady(ctx context.Context) error {
 		case <-s.crash.done:
 			return s.crashError()
 		case err := <-s.etcd.Err():
-			s.etcd.Close()
+			s.giveUp("wait for etcd to be ready", err)
 			return s.explain("serve", err)
 		case <-ctx.Done():
-			s.etcd.Close()
+			s.giveUp("wait for etcd to be ready", context.Cause(ctx))
 			return fmt.Errorf("wait for etcd in %s to be ready: %w", s.dir, context.Cause(ctx))
 		case <-ticker.C:
 		}
