@@ -136,11 +136,11 @@ func TestApplyWithoutChange(t *testing.T) {
 func TestApplyInBothVersions(t *testing.T) {
 	t.Parallel()
 	name := unique(t)
-	got, err := applyTenant(t, "v1", name, "new", `{"displayName":"a","namespaces":{"limit":3,"labels":{"x":"y"}}}`, false)
-	if err != nil {
+	if _, err := applyTenant(t, "v1", name, "new", `{"displayName":"a","namespaces":{"limit":3,"labels":{"x":"y"}}}`, false); err != nil {
 		t.Fatal(err)
 	}
-	if got, err = applyTenant(t, "v1alpha1", name, "old", `{"networkIsolation":"None","owners":["user:a"]}`, false); err != nil {
+	got, err := applyTenant(t, "v1alpha1", name, "old", `{"networkIsolation":"None","owners":["user:a"]}`, false)
+	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"new Apply tenancy.stoa.dev/v1", "old Apply tenancy.stoa.dev/v1alpha1"}

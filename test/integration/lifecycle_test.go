@@ -152,12 +152,12 @@ func TestServerOwnedMetadata(t *testing.T) {
 	client := coreClient(t).CoreV1().ConfigMaps(newNamespace(t))
 	past := metav1.Unix(0, 0)
 	obj, err := client.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
-		Name: "a", UID: "mine", CreationTimestamp: past, DeletionTimestamp: &past, SelfLink: "/x",
+		Name: "a", UID: "mine", CreationTimestamp: past, DeletionTimestamp: &past,
 	}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if obj.UID == "mine" || obj.CreationTimestamp.Equal(&past) || obj.DeletionTimestamp != nil || obj.SelfLink != "" {
+	if obj.UID == "mine" || obj.CreationTimestamp.Equal(&past) || obj.DeletionTimestamp != nil {
 		t.Errorf("metadata is %+v", obj.ObjectMeta)
 	}
 	changed := obj.DeepCopy()

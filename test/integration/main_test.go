@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,8 +102,8 @@ func (p *packageTB) Fatalf(format string, args ...any) {
 }
 
 func (p *packageTB) finish() {
-	for i := len(p.cleanups) - 1; i >= 0; i-- {
-		p.cleanups[i]()
+	for _, clean := range slices.Backward(p.cleanups) {
+		clean()
 	}
 }
 

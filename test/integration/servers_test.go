@@ -73,7 +73,7 @@ func TestServersAreApart(t *testing.T) {
 }
 
 // TestStopLeavesNothing counts goroutines. It is not parallel: others would count.
-func TestStopLeavesNothing(t *testing.T) {
+func TestStopLeavesNothing(t *testing.T) { //nolint:paralleltest // see above
 	ignore := goleak.IgnoreCurrent()
 	server := stoatest.Start(t)
 	client := defaultConfigMaps(t, server)
@@ -143,7 +143,7 @@ func testForgotten(t *testing.T, client typedcore.ConfigMapInterface, page *core
 		t.Errorf("continue: %s", got)
 	}
 	// The answer has a token for who prefers the rest at another state to nothing.
-	token := err.(apierrors.APIStatus).Status().ListMeta.Continue //nolint:errorlint // IsResourceExpired has looked
+	token := err.(apierrors.APIStatus).Status().ListMeta.Continue
 	rest, err := client.List(t.Context(), metav1.ListOptions{Continue: token})
 	if err != nil || len(rest.Items) != 16 || rest.Items[0].Name != "n0005" {
 		t.Errorf("inconsistent continue: %d items, %v", len(rest.Items), err)
@@ -265,6 +265,7 @@ func TestInformerAcrossRestart(t *testing.T) {
 
 // TestMetricsAfterStop does not ask a server that is gone.
 func TestMetricsAfterStop(t *testing.T) {
+	t.Parallel()
 	stopped := stoatest.Start(t)
 	stopped.Stop()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

@@ -234,7 +234,7 @@ func TestWatchOfBothVersions(t *testing.T) {
 		version string
 		watch.Interface
 	}{{"v1", v1}, {"v1alpha1", alpha}} {
-		defer w.Stop()
+		t.Cleanup(w.Stop)
 		for _, want := range []string{"ADDED", "DELETED"} {
 			event := <-w.ResultChan()
 			if got := fmt.Sprintf("%s %T", event.Type, event.Object); got != want+" *"+w.version+".Tenant" {

@@ -27,6 +27,7 @@ const mediaType = "application/cbor"
 
 // TestCBOR does everything in CBOR, with kinds that have protobuf and that do not.
 func TestCBOR(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("integration tests are skipped under -short")
 	}
