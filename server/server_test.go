@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
@@ -26,6 +28,7 @@ import (
 	"github.com/stoa-project/stoa/registry/kind"
 	"github.com/stoa-project/stoa/registry/tenancy"
 	"github.com/stoa-project/stoa/server"
+	"github.com/stoa-project/stoa/server/etcd"
 	"github.com/stoa-project/stoa/stoatest"
 )
 
@@ -83,6 +86,35 @@ func TestWithoutCore(t *testing.T) {
 	client := versioned.NewForConfigOrDie(api.Config())
 	if _, err := client.TenancyV1().Tenants().List(t.Context(), metav1.ListOptions{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestOverrides stores one resource in an etcd of its own, whose health counts.
+func TestOverrides(t *testing.T) {
+	t.Parallel()
+	other, err := etcd.Start(t.Context(), etcd.Config{Dir: filepath.Join(t.TempDir(), "etcd"), UnsafeNoFsync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = other.Stop(context.WithoutCancel(t.Context())) })
+	api := stoatest.Start(t, stoatest.WithFlags("--etcd-servers-overrides=/secrets#"+other.Endpoints()[0]))
+	client := kubernetes.NewForConfigOrDie(api.Config())
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "apart"}}
+	if _, err := client.CoreV1().Secrets("default").Create(t.Context(), secret, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, in := range map[string]struct {
+		client *clientv3.Client
+		want   int64
+	}{"its own etcd": {other.Client(), 1}, "the main etcd": {api.Etcd(), 0}} {
+		got, err := in.client.Get(t.Context(), "/registry/secrets/default/apart")
+		if err != nil || got.Count != in.want {
+			t.Errorf("%s has %d secrets, %v, want %d", name, got.Count, err, in.want)
+		}
+	}
+	ready, err := client.Discovery().RESTClient().Get().AbsPath("/readyz").Param("verbose", "").Do(t.Context()).Raw()
+	if err != nil || !strings.Contains(string(ready), "[+]etcd-override-readiness-0 ok") {
+		t.Errorf("readiness: %v\n%s", err, ready)
 	}
 }
 
