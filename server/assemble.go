@@ -28,7 +28,7 @@ import (
 const retryInterval = time.Second
 
 // assemble builds stores, admission and handler chain on a connected etcd.
-func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *genericapiserver.Config, types *types, clients *storage.Clients, endpoints []string) error {
+func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *genericapiserver.Config, clients *storage.Clients, endpoints []string) error {
 	etcdOptions := *c.Etcd
 	upstream := *c.Etcd.EtcdOptions
 	upstream.StorageConfig.Transport.ServerList = endpoints
@@ -39,7 +39,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	if err := s.addHealthChecks(ctx, config, &etcdOptions, clients); err != nil {
 		return err
 	}
-	factory, err := storageFactory(&etcdOptions, c.Groups, config, types.scheme, types.codecs)
+	factory, err := storageFactory(&etcdOptions, c.Groups, config, c.types.scheme, c.types.codecs)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 		return fmt.Errorf("assemble API server: %w", err)
 	}
 	s.closers = append(s.closers, s.generic.Destroy) // Run does it too; a second time does nothing
-	if err := installGroups(s.generic, config, c.Groups, types); err != nil {
+	if err := installGroups(s.generic, config, c.Groups, c.types); err != nil {
 		return err
 	}
 	return s.addHooks(c, config)

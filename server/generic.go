@@ -61,26 +61,23 @@ func newTypes(groups []kind.Group) (*types, error) {
 }
 
 // genericConfig makes the configuration of the handler chain. It opens nothing.
-func (c CompletedOptions) genericConfig(types *types, serving *genericapiserver.SecureServingInfo, loopback *rest.Config, clientCAs []dynamiccertificates.CAContentProvider) (*genericapiserver.Config, error) {
-	config := genericapiserver.NewConfig(types.codecs)
+func (c CompletedOptions) genericConfig(serving *genericapiserver.SecureServingInfo, loopback *rest.Config, clientCAs []dynamiccertificates.CAContentProvider) (*genericapiserver.Config, error) {
+	config := genericapiserver.NewConfig(c.types.codecs)
 	if err := c.Run.ApplyTo(config); err != nil {
 		return nil, err
-	}
-	if c.Run.ExternalHost == "" {
-		config.ExternalAddress = ""
 	}
 	config.SecureServing = serving
 	config.LoopbackClientConfig = loopback
 	config.EnableProfiling = c.Profiling
 	config.LongRunningFunc = filters.BasicLongRunningRequestCheck(
 		sets.NewString("watch", "proxy"), sets.NewString("attach", "exec", "proxy", "log", "portforward"))
-	namer := openapinamer.NewDefinitionNamer(types.scheme)
+	namer := openapinamer.NewDefinitionNamer(c.types.scheme)
 	getDefinitions := definitions(c.Groups)
 	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(getDefinitions, namer)
 	config.OpenAPIConfig.Info.Title = "Stoa"
 	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(getDefinitions, namer)
 	config.OpenAPIV3Config.Info.Title = "Stoa"
-	if err := c.APIs.ApplyTo(config, servedVersions(c.Groups), types.scheme); err != nil {
+	if err := c.APIs.ApplyTo(config, servedVersions(c.Groups), c.types.scheme); err != nil {
 		return nil, fmt.Errorf("--runtime-config: %w", err)
 	}
 	return config, secure(config, clientCAs)

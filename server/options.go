@@ -117,6 +117,8 @@ type completedOptions struct {
 	embedded string
 	// pki is the folder of certificates; empty keeps them in memory.
 	pki string
+	// types are those of the groups.
+	types *types
 }
 
 // CompletedOptions are options with everything filled in.
@@ -132,6 +134,9 @@ func (o *Options) Complete(ctx context.Context) (CompletedOptions, error) {
 		return CompletedOptions{}, fmt.Errorf("--feature-gates, --emulated-version or --min-compatibility-version: %w", err)
 	}
 	var err error
+	if c.types, err = newTypes(c.Groups); err != nil {
+		return CompletedOptions{}, err
+	}
 	if c.advertise, err = c.Serving.advertiseAddress(ctx, c.Run.AdvertiseAddress); err != nil {
 		return CompletedOptions{}, err
 	}
@@ -171,13 +176,6 @@ func (c CompletedOptions) Validate() error {
 	errs = append(errs, c.Etcd.Validate()...)
 	errs = append(errs, c.Authentication.Validate()...)
 	errs = append(errs, c.Admission.Validate()...)
-	if c.Serving.CertFile == "" && c.Serving.KeyFile != "" {
-		errs = append(errs, errors.New("--tls-private-key-file must be set together with --tls-cert-file"))
-	}
-	scheme, err := newScheme(c.Groups)
-	if err != nil {
-		return err
-	}
-	errs = append(errs, c.APIs.Validate(scheme)...)
+	errs = append(errs, c.APIs.Validate(c.types.scheme)...)
 	return utilerrors.NewAggregate(errs)
 }

@@ -72,6 +72,9 @@ func (o *ServingOptions) Validate() []error {
 	if o.CertFile != "" && o.KeyFile == "" {
 		errs = append(errs, errors.New("--tls-cert-file must be set together with --tls-private-key-file"))
 	}
+	if o.CertFile == "" && o.KeyFile != "" {
+		errs = append(errs, errors.New("--tls-private-key-file must be set together with --tls-cert-file"))
+	}
 	return errs
 }
 

@@ -72,7 +72,7 @@ func New(ctx context.Context, c CompletedOptions) (_ *Server, err error) {
 	clients := &storage.Clients{Patience: c.Etcd.StartTimeout}
 	stored := s.connect(ctx, c, clients)
 
-	config, types, prepareErr := s.prepare(ctx, c)
+	config, prepareErr := s.prepare(ctx, c)
 	result := <-stored
 	s.etcd = result.etcd
 	s.closers = append(s.closers, result.close)
@@ -86,40 +86,35 @@ func New(ctx context.Context, c CompletedOptions) (_ *Server, err error) {
 	if err := s.writeAdminKubeconfig(); err != nil {
 		return nil, err
 	}
-	return s, s.assemble(ctx, c, config, types, clients, result.endpoints)
+	return s, s.assemble(ctx, c, config, clients, result.endpoints)
 }
 
 // prepare makes everything that needs no etcd: certificates, the listener, the
 // configuration of the handler chain.
-func (s *Server) prepare(ctx context.Context, c CompletedOptions) (*genericapiserver.Config, *types, error) {
-	types, err := newTypes(c.Groups)
-	if err != nil {
-		return nil, nil, err
-	}
+func (s *Server) prepare(ctx context.Context, c CompletedOptions) (*genericapiserver.Config, error) {
 	listener, err := c.Serving.listen(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	s.closers = append(s.closers, func() { _ = listener.Close() })
 	s.listener, s.closeDelay = listener, c.Serving.CloseDelay
 	if s.identity, err = newIdentity(ctx, c); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	serving, err := c.Serving.serve(listener, s.identity.serving)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	loopback, err := s.identity.loopback(ctx, serving)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	clientCAs, err := c.Authentication.clientCAs(s.identity.ca)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	s.url, s.dataDir = c.url(listener.Addr()), c.DataDir
-	config, err := c.genericConfig(types, serving, loopback, clientCAs)
-	return config, types, err
+	return c.genericConfig(serving, loopback, clientCAs)
 }
 
 // url is where clients on this machine reach the server.

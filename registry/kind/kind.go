@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -173,6 +174,12 @@ func (k *kind[T, PT]) store(scheme *runtime.Scheme, options generic.RESTOptionsG
 	return &REST{Store: store, shortNames: k.ShortNames, categories: k.Categories}, nil
 }
 
+// versions are those in which the kind may be served: all but the hub.
+func (k *kind[T, PT]) versions(scheme *runtime.Scheme) []schema.GroupVersion {
+	all := scheme.VersionsForGroupKind(schema.GroupKind{Group: k.group, Kind: k.Kind})
+	return slices.DeleteFunc(all, func(gv schema.GroupVersion) bool { return gv.Version == runtime.APIVersionInternal })
+}
+
 // part returns the storage of a subresource. It shares everything with the store
 // but the strategy of updates.
 func (k *kind[T, PT]) part(scheme *runtime.Scheme, main *genericregistry.Store, sub Subresource[T]) rest.Storage {
@@ -193,9 +200,9 @@ func (k *kind[T, PT]) part(scheme *runtime.Scheme, main *genericregistry.Store, 
 // validation answers with an internal error for one that they do not name with
 // +k8s:supportsSubresource.
 func (k *kind[T, PT]) declares(scheme *runtime.Scheme, subresource string) bool {
-	for _, gv := range scheme.VersionsForGroupKind(schema.GroupKind{Group: k.group, Kind: k.Kind}) {
+	for _, gv := range k.versions(scheme) {
 		obj, err := scheme.New(gv.WithKind(k.Kind))
-		if err != nil || gv.Version == runtime.APIVersionInternal {
+		if err != nil {
 			continue
 		}
 		for _, e := range scheme.Validate(context.Background(), nil, obj, subresource) { //nolint:forbidigo // asks the scheme, for no request

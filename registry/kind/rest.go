@@ -8,7 +8,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -77,10 +76,8 @@ func (k *kind[T, PT]) resetFilter(scheme *runtime.Scheme, sub Subresource[T]) ma
 		kept = append(kept, fieldpath.MakePrefixMatcherOrDie("metadata"))
 	}
 	out := map[fieldpath.APIVersion]fieldpath.Filter{}
-	for _, gv := range scheme.VersionsForGroupKind(schema.GroupKind{Group: k.group, Kind: k.Kind}) {
-		if gv.Version != runtime.APIVersionInternal {
-			out[fieldpath.APIVersion(gv.String())] = fieldpath.NewIncludeMatcherFilter(kept...)
-		}
+	for _, gv := range k.versions(scheme) {
+		out[fieldpath.APIVersion(gv.String())] = fieldpath.NewIncludeMatcherFilter(kept...)
 	}
 	return out
 }

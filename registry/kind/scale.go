@@ -57,7 +57,7 @@ func newScaleREST[T any, PT Object[T]](k *kind[T, PT], scheme *runtime.Scheme, s
 		path = append(path, fieldpath.PathElement{FieldName: &name})
 	}
 	paths := managedfields.ResourcePathMappings{}
-	for _, gv := range scheme.VersionsForGroupKind(schema.GroupKind{Group: k.group, Kind: k.Kind}) {
+	for _, gv := range k.versions(scheme) {
 		paths[gv.String()] = path
 	}
 	return &scaleREST[T, PT]{kind: k, store: store, paths: paths, table: newTable[autoscaling.Scale, *autoscaling.Scale]([]Column[autoscaling.Scale]{

@@ -12,7 +12,6 @@ import (
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/storage/names"
@@ -143,10 +142,8 @@ func (s mainStrategy[T, PT]) GetResetFields() map[fieldpath.APIVersion]*fieldpat
 		return nil
 	}
 	out := map[fieldpath.APIVersion]*fieldpath.Set{}
-	for _, gv := range s.Scheme.VersionsForGroupKind(schema.GroupKind{Group: s.kind.group, Kind: s.kind.Kind}) {
-		if gv.Version != runtime.APIVersionInternal {
-			out[fieldpath.APIVersion(gv.String())] = fieldpath.NewSet(fieldpath.MakePathOrDie("status"))
-		}
+	for _, gv := range s.kind.versions(s.Scheme) {
+		out[fieldpath.APIVersion(gv.String())] = fieldpath.NewSet(fieldpath.MakePathOrDie("status"))
 	}
 	return out
 }

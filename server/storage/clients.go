@@ -150,10 +150,6 @@ func wrap(client *clientv3.Client) *kubernetes.Client {
 
 // dial connects to a cluster, again and again until patience is used up.
 func dial(ctx context.Context, config storagebackend.TransportConfig, patience time.Duration) (*clientv3.Client, error) {
-	var tls transport.TLSInfo
-	if config.CertFile != "" || config.KeyFile != "" || config.TrustedCAFile != "" {
-		tls = transport.TLSInfo{CertFile: config.CertFile, KeyFile: config.KeyFile, TrustedCAFile: config.TrustedCAFile}
-	}
 	etcdConfig := clientv3.Config{
 		Endpoints:            config.ServerList,
 		DialTimeout:          dialTimeout,
@@ -167,7 +163,8 @@ func dial(ctx context.Context, config storagebackend.TransportConfig, patience t
 			MinConnectTimeout: dialTimeout,
 		})},
 	}
-	if !tls.Empty() || tls.TrustedCAFile != "" {
+	if config.CertFile != "" || config.KeyFile != "" || config.TrustedCAFile != "" {
+		tls := transport.TLSInfo{CertFile: config.CertFile, KeyFile: config.KeyFile, TrustedCAFile: config.TrustedCAFile}
 		tlsConfig, err := tls.ClientConfig()
 		if err != nil {
 			return nil, fmt.Errorf("etcd client certificate (--etcd-certfile, --etcd-keyfile, --etcd-cafile): %w", err)
