@@ -18,8 +18,9 @@ import (
 type PathRule struct{ Hub, Versioned string }
 
 // translate rewrites the paths of errors for the version that the request was
-// made in, by the first rule that matches each.
+// made in, by the first rule that matches each, and shows values as clients know them.
 func translate(ctx context.Context, rules map[string][]PathRule, errs field.ErrorList) field.ErrorList {
+	showHubValues(errs)
 	if len(errs) == 0 || len(rules) == 0 {
 		return errs
 	}
