@@ -13,17 +13,21 @@ readonly tools=bin/tools
 readonly header=(--go-header-file hack/boilerplate.go.txt)
 export LC_ALL=C TZ=UTC
 
-# Hub types; served versions of our own; served versions of k8s.io/api.
-readonly hubs=(apis/autoscaling apis/core apis/tenancy)
+# Groups of our own: hub types and served versions.
+readonly own_hubs=(apis/tenancy)
 readonly own=(apis/tenancy/v1 apis/tenancy/v1alpha1)
-readonly external=(apis/autoscaling/v1 apis/core/v1)
+# Groups of Kubernetes: hub types, and the served versions, which are those of k8s.io/api.
+readonly builtin_hubs=(
+  apis/{admissionregistration,apps,authentication,authorization,autoscaling,batch,certificates,coordination,core}
+  apis/{discovery,flowcontrol,networking,node,policy,rbac,resource,scheduling,storage,storagemigration}
+)
+readonly builtin=("${builtin_hubs[@]/%//v1}")
 # Packages of other modules whose definitions are in our OpenAPI documents.
 readonly described=(
-  k8s.io/api/authentication/v1
-  k8s.io/api/autoscaling/v1
-  k8s.io/api/core/v1
-  k8s.io/api/policy/v1
-  k8s.io/api/rbac/v1
+  "${builtin[@]/#apis/k8s.io/api}"
+  k8s.io/api/autoscaling/v2
+  k8s.io/api/events/v1
+  k8s.io/api/scheduling/v1alpha3 # a field of Job is of it
   k8s.io/apimachinery/pkg/api/resource
   k8s.io/apimachinery/pkg/apis/meta/v1
   k8s.io/apimachinery/pkg/runtime
@@ -37,6 +41,7 @@ readonly applied=(
 )
 # Packages of other modules that validation may meet but need not look into.
 readonly unvalidated=(
+  k8s.io/api/scheduling/v1alpha3 # has its validation with it
   k8s.io/apimachinery/pkg/api/resource
   k8s.io/apimachinery/pkg/runtime
   k8s.io/apimachinery/pkg/types
@@ -51,7 +56,7 @@ readonly_packages() { printf -- '--readonly-pkg\n%s\n' "$@"; } # import paths ->
 
 step "building the generators"
 mkdir -p "${tools}"
-go build -o "${tools}/" \
+go build -o "${tools}/" ./hack/hub-gen \
   k8s.io/code-generator/cmd/{applyconfiguration,client,conversion,deepcopy,defaulter,informer,lister,prerelease-lifecycle,register,validation}-gen \
   k8s.io/kube-openapi/cmd/openapi-gen
 
@@ -73,27 +78,36 @@ step "removing what was generated before"
 find apis -name 'zz_generated.*.go' -delete
 rm -rf generated/{applyconfiguration,clientset,informers,listers,openapi}
 
-step "types: register, deepcopy, lifecycle"
+step "types: hubs, register, deepcopy, lifecycle"
+"${tools}/hub-gen" "${header[@]}" $(packages "${builtin_hubs[@]}" "${builtin[@]}")
 own_packages="$(packages "${own[@]}")"
 readonly own_packages
 "${tools}/register-gen" "${header[@]}" --output-file zz_generated.register.go ${own_packages}
 "${tools}/deepcopy-gen" "${header[@]}" --output-file zz_generated.deepcopy.go \
-  $(packages "${hubs[@]}" "${own[@]}")
+  $(packages "${own_hubs[@]}" "${builtin_hubs[@]}" "${own[@]}")
 "${tools}/prerelease-lifecycle-gen" "${header[@]}" --output-file zz_generated.prerelease_lifecycle.go \
   ${own_packages}
 
 step "defaults, conversion, validation"
+# Pod templates and volume claims are in types of many groups.
 "${tools}/defaulter-gen" "${header[@]}" --output-file zz_generated.defaults.go \
-  $(packages "${own[@]}" "${external[@]}")
+  --extra-peer-dirs "${module}/apis/core/v1" \
+  $(packages "${own[@]}" "${builtin[@]}")
 # Our meta/v1 is the peer, because that of apimachinery has types with the
-# names, but not the shape, of core types.
-"${tools}/conversion-gen" "${header[@]}" --output-file zz_generated.conversion.go \
-  --base-peer-dirs k8s.io/apimachinery/pkg/conversion,k8s.io/apimachinery/pkg/runtime \
-  --extra-peer-dirs "${module}/apis/meta/v1" \
-  $(packages "${own[@]}" "${external[@]}")
+# names, but not the shape, of core types. The options of core are read from URLs,
+# which takes the conversions of package runtime; that has an ApplyConfiguration
+# too, which is not that of admissionregistration.
+convert() { # peers, packages
+  "${tools}/conversion-gen" "${header[@]}" --output-file zz_generated.conversion.go \
+    --base-peer-dirs "$1" --extra-peer-dirs "${module}/apis/meta/v1" "${@:2}"
+}
+convert k8s.io/apimachinery/pkg/conversion,k8s.io/apimachinery/pkg/runtime \
+  $(packages apis/core/v1)
+convert k8s.io/apimachinery/pkg/conversion \
+  $(packages "${own[@]}" "${builtin[@]}" | grep -v /apis/core/v1)
 "${tools}/validation-gen" "${header[@]}" --output-file zz_generated.validations.go \
   $(readonly_packages "${unvalidated[@]}") \
-  $(packages apis/meta/v1 "${own[@]}" "${external[@]}")
+  $(packages apis/meta/v1 "${own[@]}" "${builtin[@]}")
 
 step "openapi"
 "${tools}/openapi-gen" "${header[@]}" --output-file zz_generated.openapi.go \

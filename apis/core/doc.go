@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // +k8s:deepcopy-gen=package
+// +stoa:hub=k8s.io/api/core/v1:-List,-SerializedReference
 
 // Package core holds the hub types of the core group.
 //
@@ -11,6 +12,6 @@
 // conversion an assignment, and (*corev1.Namespace)(obj) is free, so code that
 // works on k8s.io/api works on the hub.
 //
-// To add a kind, add its type and its list here, both in addKnownTypes, and run
-// the generators. Option types (PodLogOptions and the like) need no hub.
+// hack/hub-gen writes the types from the tag +stoa:hub. Option types
+// (PodLogOptions and the like) need no hub.
 package core

@@ -5,7 +5,7 @@ package core
 
 import (
 	"github.com/stoa-project/stoa/apis/core"
-	"github.com/stoa-project/stoa/apis/core/install"
+	corev1 "github.com/stoa-project/stoa/apis/core/v1"
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
@@ -14,7 +14,7 @@ func Group() kind.Group {
 	v1 := []string{"v1"}
 	return kind.Group{
 		Name:    core.GroupName,
-		Install: install.Install,
+		Install: kind.Types(corev1.AddToScheme),
 		Resources: []kind.Resource{
 			{Kind: ConfigMaps(), Versions: v1},
 			{Kind: Namespaces(), Versions: v1},

@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/kube-openapi/pkg/common"
@@ -30,6 +31,16 @@ type Group struct {
 	OpenAPI common.GetOpenAPIDefinitions
 	// Resources are the rows of the table.
 	Resources []Resource
+}
+
+// Types returns what Group.Install is for a group of one version, from what
+// registers its types.
+func Types(add ...func(*runtime.Scheme) error) func(*runtime.Scheme) {
+	return func(scheme *runtime.Scheme) {
+		for _, f := range add {
+			utilruntime.Must(f(scheme))
+		}
+	}
 }
 
 // Resource is a row: a kind and the versions it is served in. All versions share

@@ -19,7 +19,7 @@ import (
 	"k8s.io/apiserver/pkg/storage/names"
 
 	"github.com/stoa-project/stoa/apis/autoscaling"
-	autoscalinginstall "github.com/stoa-project/stoa/apis/autoscaling/install"
+	autoscalingv1 "github.com/stoa-project/stoa/apis/autoscaling/v1"
 )
 
 // Kind is a row of a group's table: a resource and its subresources, whatever
@@ -66,7 +66,9 @@ func (k *kind[T, PT]) marshals(scheme *runtime.Scheme, version schema.GroupVersi
 
 func (k *kind[T, PT]) addTo(scheme *runtime.Scheme, version schema.GroupVersion) error {
 	if k.Scale != nil && !scheme.Recognizes(autoscaling.SchemeGroupVersion.WithKind("Scale")) {
-		autoscalinginstall.Install(scheme)
+		if err := autoscalingv1.AddToScheme(scheme); err != nil {
+			return err
+		}
 	}
 	return k.addFieldLabels(scheme, version)
 }

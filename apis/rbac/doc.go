@@ -1,0 +1,9 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// +k8s:deepcopy-gen=package
+// +stoa:hub=k8s.io/api/rbac/v1
+
+// Package rbac holds the hub types of the group rbac.authorization.k8s.io: see package core for
+// what a hub type is.
+package rbac
