@@ -30,10 +30,24 @@ func (t text) MarshalJSON() ([]byte, error) {
 	return out.Bytes(), err
 }
 
+// Concerns says whether values of the type are, point at or list such objects: for
+// others Of changes nothing.
+func Concerns(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		return Concerns(t.Elem())
+	case reflect.Struct:
+		return tagless(t)
+	}
+	return false
+}
+
 // tagless says that a type of Kubernetes has tags in its served version only.
-// Those of apimachinery, such as times and label selectors, always have theirs.
+// Those of apimachinery, such as times and label selectors, always have theirs, and
+// so have those that write themselves.
 func tagless(t reflect.Type) bool {
-	return strings.HasPrefix(t.PkgPath(), "k8s.io/api/") || strings.Contains(t.PkgPath(), "/stoa/") || t.PkgPath() == ""
+	return (strings.HasPrefix(t.PkgPath(), "k8s.io/api/") || strings.HasPrefix(t.PkgPath(), "k8s.io/apiextensions-apiserver/pkg/apis/")) &&
+		!reflect.PointerTo(t).Implements(reflect.TypeFor[json.Marshaler]())
 }
 
 func write(out *bytes.Buffer, v reflect.Value) error {
