@@ -72,7 +72,7 @@ func definitions(groups []kind.Group) common.GetOpenAPIDefinitions {
 func storageFactory(etcd *EtcdOptions, groups []kind.Group, config *genericapiserver.Config, scheme *runtime.Scheme, serializer runtime.StorageSerializer) (*serverstorage.DefaultStorageFactory, error) {
 	encoding := serverstorage.NewDefaultResourceEncodingConfigForEffectiveVersion(scheme, config.EffectiveVersion)
 	factory := serverstorage.NewDefaultStorageFactory(etcd.StorageConfig, etcd.DefaultStorageMediaType, serializer,
-		encoding, config.MergedResourceConfig, nil)
+		encoding, config.MergedResourceConfig, kind.Prefixes(groups))
 	for _, g := range groups {
 		if !g.Protobuf(scheme) {
 			all := schema.GroupResource{Group: g.Name, Resource: serverstorage.AllResources}

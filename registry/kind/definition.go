@@ -35,6 +35,9 @@ type Definition[T any] struct {
 	Categories []string
 	// ClusterScoped objects are in no namespace. Unset: every object is in one.
 	ClusterScoped bool
+	// Prefix is the folder of the kind's keys in etcd, below --etcd-prefix. Unset:
+	// Plural.
+	Prefix string
 
 	// Spec is the part of the object that users write and whose changes are
 	// counted in metadata.generation. Unset: the kind has no generation.
@@ -74,6 +77,14 @@ type Definition[T any] struct {
 	// there. Unset: it is refused. A kind that sets it says why.
 	UnconditionalUpdate bool
 
+	// GarbageCollection is what a delete that names no policy does with dependents.
+	// Unset: what depends on the object is deleted after it.
+	GarbageCollection func(ctx context.Context) rest.GarbageCollectionPolicy
+
+	// Extra adds endpoints below the object that are no part of it, such as
+	// "binding" or "log", by the last element of their URL. It is called once for
+	// each server, with the store of the main endpoint. Unset: none.
+	Extra func(*runtime.Scheme, *REST) map[string]rest.Storage
 	// Main replaces the storage of the main endpoint by one that the kind builds
 	// around the store, for example to change what delete does. Unset: all verbs.
 	Main func(*REST) rest.Storage
@@ -98,6 +109,9 @@ type Strategy[T any] struct {
 	// ValidateUpdate checks a change, including that obj is valid. Nil: obj is
 	// checked by Validate.
 	ValidateUpdate func(ctx context.Context, obj, old *T) field.ErrorList
+	// PrepareStatus normalises an object before a write to /status is validated,
+	// after everything but status was taken from old. Nil: nothing.
+	PrepareStatus func(ctx context.Context, obj, old *T)
 	// ValidateStatus checks a write to /status. Nil: nothing to check.
 	ValidateStatus func(ctx context.Context, obj, old *T) field.ErrorList
 	// Canonicalize brings a valid object into the form that is stored. Nil: nothing.
@@ -105,6 +119,15 @@ type Strategy[T any] struct {
 	// Warnings returns the warnings for a valid create (old nil) or update of the
 	// main endpoint. Nil: none.
 	Warnings func(ctx context.Context, obj, old *T) []string
+	// StatusWarnings returns the warnings for a valid write to /status. Nil: none.
+	StatusWarnings func(ctx context.Context, obj, old *T) []string
+	// Declarative configures the validation by tags of a create (old nil), an update
+	// or a write to a subresource. Every option that a tag of the type names must be
+	// in it. Nil: the tags name none.
+	Declarative func(ctx context.Context, obj, old *T) rest.DeclarativeValidationConfig
+	// CheckGracefulDelete says whether a delete only marks the object at first, to
+	// end after options.GracePeriodSeconds, which it sets. Nil: a delete is at once.
+	CheckGracefulDelete func(ctx context.Context, obj *T, options *metav1.DeleteOptions) bool
 	// SpecChanged says whether an update counts in metadata.generation. Nil: it
 	// does when Spec is not semantically equal.
 	SpecChanged func(obj, old *T) bool
@@ -127,8 +150,13 @@ type Subresource[T any] struct {
 	UpdateOnly bool
 	// Metadata lets the update change metadata as well. Unset: it keeps it.
 	Metadata bool
+	// Prepare normalises the object before it is validated, after everything but the
+	// part was taken from old. Nil: nothing.
+	Prepare func(ctx context.Context, obj, old *T)
 	// Validate checks the result of an update. Nil: nothing to check.
 	Validate func(ctx context.Context, obj, old *T) field.ErrorList
+	// Warnings returns the warnings for a valid update. Nil: none.
+	Warnings func(ctx context.Context, obj, old *T) []string
 }
 
 // Part is a part of T that is copied, cleared and compared as a whole. The zero

@@ -23,6 +23,8 @@ const (
 type Field[T any] struct {
 	// Path is the name in the selector, for example "spec.suspended".
 	Path string
+	// Alias is an older name for Path in selectors. Unset: none.
+	Alias string
 	// Value is what the selector is compared with.
 	Value func(*T) string
 	// Index keeps an index of the values in the watch cache, so that a list or
@@ -88,13 +90,19 @@ func (k *kind[T, PT]) index() (storage.IndexerFuncs, *cache.Indexers) {
 // addFieldLabels makes the scheme accept the kind's selectable fields in one
 // served version.
 func (k *kind[T, PT]) addFieldLabels(scheme *runtime.Scheme, version schema.GroupVersion) error {
-	known := map[string]bool{nameField: true, namespaceField: !k.ClusterScoped}
+	known := map[string]string{nameField: nameField}
+	if !k.ClusterScoped {
+		known[namespaceField] = namespaceField
+	}
 	for _, f := range k.Fields {
-		known[f.Path] = true
+		known[f.Path] = f.Path
+		if f.Alias != "" {
+			known[f.Alias] = f.Path
+		}
 	}
 	return scheme.AddFieldLabelConversionFunc(version.WithKind(k.Kind), func(label, value string) (string, string, error) {
-		if known[label] {
-			return label, value, nil
+		if path, ok := known[label]; ok {
+			return path, value, nil
 		}
 		return "", "", fmt.Errorf("field label not supported: %s", label)
 	})

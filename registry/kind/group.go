@@ -89,6 +89,20 @@ func (g Group) Storage(scheme *runtime.Scheme, options generic.RESTOptionsGetter
 	return out, nil
 }
 
+// Prefixes returns the folders of keys in etcd of those resources of the groups
+// that are not stored below their plural name.
+func Prefixes(groups []Group) map[schema.GroupResource]string {
+	out := map[schema.GroupResource]string{}
+	for _, g := range groups {
+		for _, r := range g.Resources {
+			if prefix := r.Kind.prefix(); prefix != "" {
+				out[schema.GroupResource{Group: g.Name, Resource: r.Kind.Resource()}] = prefix
+			}
+		}
+	}
+	return out
+}
+
 // Protobuf says whether every kind of the group has protobuf marshallers in the
 // stored version. A group whose types have none is stored as JSON, and does not
 // offer protobuf to clients.
@@ -118,6 +132,8 @@ type custom struct {
 func (c custom) Resource() string { return c.resource }
 
 func (c custom) addTo(*runtime.Scheme, schema.GroupVersion) error { return nil }
+
+func (c custom) prefix() string { return "" }
 
 // marshals is true because nothing is stored.
 func (c custom) marshals(*runtime.Scheme, schema.GroupVersion) bool { return true }

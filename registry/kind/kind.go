@@ -33,6 +33,8 @@ type Kind interface {
 	// storage is called once for each server. It returns the storage of each path
 	// below the version, such as "tenants" and "tenants/status".
 	storage(scheme *runtime.Scheme, group string, options generic.RESTOptionsGetter) (map[string]rest.Storage, error)
+	// prefix is the folder of the keys in etcd; empty if it is the plural name.
+	prefix() string
 	// marshals says whether the objects of a version can be stored as protobuf.
 	marshals(scheme *runtime.Scheme, version schema.GroupVersion) bool
 }
@@ -54,6 +56,8 @@ func New[T any, PT Object[T]](d Definition[T]) Kind {
 }
 
 func (k *kind[T, PT]) Resource() string { return k.Plural }
+
+func (k *kind[T, PT]) prefix() string { return k.Prefix }
 
 func (k *kind[T, PT]) marshals(scheme *runtime.Scheme, version schema.GroupVersion) bool {
 	obj, err := scheme.New(version.WithKind(k.Kind))
@@ -130,7 +134,8 @@ func (k *kind[T, PT]) build(scheme *runtime.Scheme, options generic.RESTOptionsG
 	if k.Status.set() {
 		subs = append([]Subresource[T]{{
 			Name: "status", Part: k.Status, Path: []string{"status"},
-			Metadata: k.StatusMetadata, Validate: k.Strategy.ValidateStatus,
+			Metadata: k.StatusMetadata, Prepare: k.Strategy.PrepareStatus,
+			Validate: k.Strategy.ValidateStatus, Warnings: k.Strategy.StatusWarnings,
 		}}, subs...)
 	}
 	for _, sub := range subs {
@@ -138,6 +143,11 @@ func (k *kind[T, PT]) build(scheme *runtime.Scheme, options generic.RESTOptionsG
 	}
 	if k.Scale != nil {
 		out[k.Plural+"/scale"] = newScaleREST(k, scheme, main)
+	}
+	if k.Extra != nil {
+		for name, storage := range k.Extra(scheme, main) {
+			out[k.Plural+"/"+name] = storage
+		}
 	}
 	return out, nil
 }
@@ -159,7 +169,7 @@ func (k *kind[T, PT]) store(scheme *runtime.Scheme, options generic.RESTOptionsG
 		SingularQualifiedResource: schema.GroupResource{Group: k.group, Resource: k.Singular},
 		CreateStrategy:            strategy,
 		UpdateStrategy:            strategy,
-		DeleteStrategy:            strategy,
+		DeleteStrategy:            newDeleteStrategy(strategy),
 		ResetFieldsStrategy:       strategy,
 		TableConvertor:            k.table,
 	}

@@ -24,7 +24,7 @@ func TestIncompleteDefinition(t *testing.T) {
 		"a column must have Name and Value": func(d *Definition[corev1.ConfigMap]) { d.Columns = []Column[corev1.ConfigMap]{{Name: "A"}} },
 		"a field must have Path and Value":  func(d *Definition[corev1.ConfigMap]) { d.Fields = []Field[corev1.ConfigMap]{{Path: "a"}} },
 		"at most one field may have Index": func(d *Definition[corev1.ConfigMap]) {
-			d.Fields = []Field[corev1.ConfigMap]{{"a", name, true}, {"b", name, true}}
+			d.Fields = []Field[corev1.ConfigMap]{{Path: "a", Value: name, Index: true}, {Path: "b", Value: name, Index: true}}
 		},
 		"a subresource must have Name, Part": func(d *Definition[corev1.ConfigMap]) { d.Subresources = []Subresource[corev1.ConfigMap]{{Name: "a"}} },
 		"a scale must have Replicas":         func(d *Definition[corev1.ConfigMap]) { d.Scale = &Scale[corev1.ConfigMap]{} },

@@ -148,6 +148,19 @@ func (s mainStrategy[T, PT]) GetResetFields() map[fieldpath.APIVersion]*fieldpat
 	return out
 }
 
+// DeclarativeValidationConfig implements rest.DeclarativeValidationStrategy.
+func (s mainStrategy[T, PT]) DeclarativeValidationConfig(ctx context.Context, obj, old runtime.Object) rest.DeclarativeValidationConfig {
+	return s.kind.declarative(ctx, obj, old)
+}
+
+func (k *kind[T, PT]) declarative(ctx context.Context, obj, old runtime.Object) rest.DeclarativeValidationConfig {
+	if k.Strategy.Declarative == nil {
+		return rest.DeclarativeValidationConfig{}
+	}
+	before, _ := old.(PT)
+	return k.Strategy.Declarative(ctx, (*T)(obj.(PT)), (*T)(before))
+}
+
 func (k *kind[T, PT]) counted() bool { return k.Spec.set() && !k.NoGeneration }
 
 func (k *kind[T, PT]) specChanged(obj, old *T) bool {
@@ -177,7 +190,7 @@ func (s partStrategy[T, PT]) AllowUnconditionalUpdate(context.Context) bool {
 
 // PrepareForUpdate rebuilds obj from old and takes over the part, the managed
 // fields and, where the subresource says so, the rest of metadata.
-func (s partStrategy[T, PT]) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
+func (s partStrategy[T, PT]) PrepareForUpdate(ctx context.Context, obj, old runtime.Object) {
 	typed, before := obj.(PT), old.(PT)
 	wanted := *typed
 	*typed = *(before.DeepCopyObject().(PT))
@@ -189,6 +202,9 @@ func (s partStrategy[T, PT]) PrepareForUpdate(_ context.Context, obj, old runtim
 		typed.SetAnnotations(meta.GetAnnotations())
 		typed.SetFinalizers(meta.GetFinalizers())
 		typed.SetOwnerReferences(meta.GetOwnerReferences())
+	}
+	if s.sub.Prepare != nil {
+		s.sub.Prepare(ctx, (*T)(typed), (*T)(before))
 	}
 }
 
@@ -210,8 +226,16 @@ func (s partStrategy[T, PT]) ValidateDeclaratively(ctx context.Context, obj, old
 	return s.DeclarativeValidation.ValidateDeclaratively(ctx, obj, old, errs, op, config)
 }
 
-func (s partStrategy[T, PT]) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object) []string {
-	return nil
+// DeclarativeValidationConfig implements rest.DeclarativeValidationStrategy.
+func (s partStrategy[T, PT]) DeclarativeValidationConfig(ctx context.Context, obj, old runtime.Object) rest.DeclarativeValidationConfig {
+	return s.kind.declarative(ctx, obj, old)
+}
+
+func (s partStrategy[T, PT]) WarningsOnUpdate(ctx context.Context, obj, old runtime.Object) []string {
+	if s.sub.Warnings == nil {
+		return nil
+	}
+	return s.sub.Warnings(ctx, (*T)(obj.(PT)), (*T)(old.(PT)))
 }
 
 func (s partStrategy[T, PT]) Canonicalize(runtime.Object) {}

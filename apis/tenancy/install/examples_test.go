@@ -11,10 +11,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/stoa-project/stoa/apis/core"
-	coreinstall "github.com/stoa-project/stoa/apis/core/install"
+	servedcorev1 "github.com/stoa-project/stoa/apis/core/v1"
 	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
 	"github.com/stoa-project/stoa/apis/tenancy"
 	"github.com/stoa-project/stoa/apis/tenancy/install"
@@ -26,7 +27,7 @@ func TestExamples(t *testing.T) {
 	t.Parallel()
 	scheme := runtime.NewScheme()
 	install.Install(scheme)
-	coreinstall.Install(scheme)
+	utilruntime.Must(servedcorev1.AddToScheme(scheme))
 	strict := serializer.NewCodecFactory(scheme, serializer.EnableStrict)
 
 	files, err := filepath.Glob("../../../examples/*.yaml")
