@@ -12,6 +12,11 @@ import (
 const (
 	// HPAScaleToZero lets an autoscaler with object or external metrics have minReplicas 0.
 	HPAScaleToZero featuregate.Feature = "HPAScaleToZero"
+	// RelaxedServiceNameValidation lets the name of a service begin with a digit.
+	RelaxedServiceNameValidation featuregate.Feature = "RelaxedServiceNameValidation"
+	// StrictIPCIDRValidation refuses IP addresses and ranges with leading zeros and the
+	// like in fields that used to take them.
+	StrictIPCIDRValidation featuregate.Feature = "StrictIPCIDRValidation"
 )
 
 // Enabled says whether a gate is on in this process.

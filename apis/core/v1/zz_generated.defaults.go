@@ -692,6 +692,7 @@ func SetObjectDefaults_SecretList(in *corev1.SecretList) {
 }
 
 func SetObjectDefaults_Service(in *corev1.Service) {
+	SetDefaults_Service(in)
 	for i := range in.Spec.Ports {
 		a := &in.Spec.Ports[i]
 		if a.Protocol == "" {

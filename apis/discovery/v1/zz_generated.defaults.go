@@ -9,6 +9,7 @@
 package v1
 
 import (
+	discoveryv1 "k8s.io/api/discovery/v1"
 	runtime "k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -16,5 +17,21 @@ import (
 // Public to allow building arbitrary schemes.
 // All generated defaulters are covering - they call all nested defaulters.
 func RegisterDefaults(scheme *runtime.Scheme) error {
+	scheme.AddTypeDefaultingFunc(&discoveryv1.EndpointSlice{}, func(obj interface{}) { SetObjectDefaults_EndpointSlice(obj.(*discoveryv1.EndpointSlice)) })
+	scheme.AddTypeDefaultingFunc(&discoveryv1.EndpointSliceList{}, func(obj interface{}) { SetObjectDefaults_EndpointSliceList(obj.(*discoveryv1.EndpointSliceList)) })
 	return nil
+}
+
+func SetObjectDefaults_EndpointSlice(in *discoveryv1.EndpointSlice) {
+	for i := range in.Ports {
+		a := &in.Ports[i]
+		SetDefaults_EndpointPort(a)
+	}
+}
+
+func SetObjectDefaults_EndpointSliceList(in *discoveryv1.EndpointSliceList) {
+	for i := range in.Items {
+		a := &in.Items[i]
+		SetObjectDefaults_EndpointSlice(a)
+	}
 }

@@ -9,6 +9,7 @@
 package v1
 
 import (
+	networkingv1 "k8s.io/api/networking/v1"
 	runtime "k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -16,5 +17,45 @@ import (
 // Public to allow building arbitrary schemes.
 // All generated defaulters are covering - they call all nested defaulters.
 func RegisterDefaults(scheme *runtime.Scheme) error {
+	scheme.AddTypeDefaultingFunc(&networkingv1.IngressClass{}, func(obj interface{}) { SetObjectDefaults_IngressClass(obj.(*networkingv1.IngressClass)) })
+	scheme.AddTypeDefaultingFunc(&networkingv1.IngressClassList{}, func(obj interface{}) { SetObjectDefaults_IngressClassList(obj.(*networkingv1.IngressClassList)) })
+	scheme.AddTypeDefaultingFunc(&networkingv1.NetworkPolicy{}, func(obj interface{}) { SetObjectDefaults_NetworkPolicy(obj.(*networkingv1.NetworkPolicy)) })
+	scheme.AddTypeDefaultingFunc(&networkingv1.NetworkPolicyList{}, func(obj interface{}) { SetObjectDefaults_NetworkPolicyList(obj.(*networkingv1.NetworkPolicyList)) })
 	return nil
+}
+
+func SetObjectDefaults_IngressClass(in *networkingv1.IngressClass) {
+	SetDefaults_IngressClass(in)
+}
+
+func SetObjectDefaults_IngressClassList(in *networkingv1.IngressClassList) {
+	for i := range in.Items {
+		a := &in.Items[i]
+		SetObjectDefaults_IngressClass(a)
+	}
+}
+
+func SetObjectDefaults_NetworkPolicy(in *networkingv1.NetworkPolicy) {
+	SetDefaults_NetworkPolicy(in)
+	for i := range in.Spec.Ingress {
+		a := &in.Spec.Ingress[i]
+		for j := range a.Ports {
+			b := &a.Ports[j]
+			SetDefaults_NetworkPolicyPort(b)
+		}
+	}
+	for i := range in.Spec.Egress {
+		a := &in.Spec.Egress[i]
+		for j := range a.Ports {
+			b := &a.Ports[j]
+			SetDefaults_NetworkPolicyPort(b)
+		}
+	}
+}
+
+func SetObjectDefaults_NetworkPolicyList(in *networkingv1.NetworkPolicyList) {
+	for i := range in.Items {
+		a := &in.Items[i]
+		SetObjectDefaults_NetworkPolicy(a)
+	}
 }

@@ -1,0 +1,71 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/validate/content"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+const maxControllerLength = 250
+
+// ValidateIngressClass judges a new class.
+func ValidateIngressClass(obj *networkingv1.IngressClass) field.ErrorList {
+	path := field.NewPath("spec", "controller")
+	var errs field.ErrorList
+	if controller := obj.Spec.Controller; controller == "" {
+		errs = append(errs, field.Required(path, ""))
+	} else {
+		if len(controller) > maxControllerLength {
+			errs = append(errs, field.TooLong(path, "" /* not printed */, maxControllerLength))
+		}
+		errs = append(errs, validation.IsDomainPrefixedPath(path, controller)...)
+	}
+	if obj.Spec.Parameters == nil {
+		return errs
+	}
+	return append(errs, validateParameters(obj.Spec.Parameters, field.NewPath("spec", "parameters"))...)
+}
+
+// ValidateIngressClassUpdate judges a changed class.
+func ValidateIngressClassUpdate(obj, old *networkingv1.IngressClass) field.ErrorList {
+	errs := apivalidation.ValidateImmutableField(obj.Spec.Controller, old.Spec.Controller, field.NewPath("spec", "controller"))
+	return append(errs, ValidateIngressClass(obj)...)
+}
+
+// validateParameters leaves it to tags that kind and name are there.
+func validateParameters(ref *networkingv1.IngressClassParametersReference, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if ref.APIGroup != nil {
+		errs = invalidEach(path.Child("apiGroup"), *ref.APIGroup, validation.IsDNS1123Subdomain(*ref.APIGroup))
+	}
+	errs = append(errs, validateSegment(ref.Kind, path.Child("kind"))...)
+	errs = append(errs, validateSegment(ref.Name, path.Child("name"))...)
+	if ref.Scope == nil {
+		return append(errs, field.Required(path.Child("scope"), ""))
+	}
+	const cluster, namespace = networkingv1.IngressClassParametersReferenceScopeCluster, networkingv1.IngressClassParametersReferenceScopeNamespace
+	errs = append(errs, oneOf(path.Child("scope"), *ref.Scope, cluster, namespace)...)
+	path = path.Child("namespace")
+	switch {
+	case *ref.Scope == namespace && ref.Namespace == nil:
+		errs = append(errs, field.Required(path, "`parameters.scope` is set to 'Namespace'"))
+	case *ref.Scope == namespace:
+		errs = append(errs, invalidEach(path, *ref.Namespace, apivalidation.ValidateNamespaceName(*ref.Namespace, false))...)
+	case *ref.Scope == cluster && ref.Namespace != nil:
+		errs = append(errs, field.Forbidden(path, "`parameters.scope` is set to 'Cluster'"))
+	}
+	return errs
+}
+
+// validateSegment judges what becomes a part of a URL, if it is there.
+func validateSegment(value string, path *field.Path) field.ErrorList {
+	if value == "" {
+		return nil
+	}
+	return invalidEach(path, value, content.IsPathSegmentName(value))
+}
