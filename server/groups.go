@@ -18,14 +18,47 @@ import (
 	"k8s.io/kube-openapi/pkg/common"
 
 	"github.com/stoa-project/stoa/generated/openapi"
+	"github.com/stoa-project/stoa/registry/admissionregistration"
+	"github.com/stoa-project/stoa/registry/apps"
+	"github.com/stoa-project/stoa/registry/batch"
+	"github.com/stoa-project/stoa/registry/certificates"
+	"github.com/stoa-project/stoa/registry/coordination"
 	"github.com/stoa-project/stoa/registry/core"
+	"github.com/stoa-project/stoa/registry/discovery"
+	"github.com/stoa-project/stoa/registry/flowcontrol"
 	"github.com/stoa-project/stoa/registry/kind"
+	"github.com/stoa-project/stoa/registry/networking"
+	"github.com/stoa-project/stoa/registry/node"
+	"github.com/stoa-project/stoa/registry/policy"
+	"github.com/stoa-project/stoa/registry/rbac"
+	"github.com/stoa-project/stoa/registry/resource"
+	"github.com/stoa-project/stoa/registry/scheduling"
+	"github.com/stoa-project/stoa/registry/storage"
+	"github.com/stoa-project/stoa/registry/storagemigration"
 	"github.com/stoa-project/stoa/registry/tenancy"
 )
 
 // DefaultGroups returns the built-in API groups.
 func DefaultGroups() []kind.Group {
-	return []kind.Group{core.Group(), tenancy.Group()}
+	return []kind.Group{
+		core.Group(),
+		admissionregistration.Group(),
+		apps.Group(),
+		batch.Group(),
+		certificates.Group(),
+		coordination.Group(),
+		discovery.Group(),
+		flowcontrol.Group(),
+		networking.Group(),
+		node.Group(),
+		policy.Group(),
+		rbac.Group(),
+		resource.Group(),
+		scheduling.Group(),
+		storage.Group(),
+		storagemigration.Group(),
+		tenancy.Group(),
+	}
 }
 
 // newScheme returns a scheme with the types of the groups.

@@ -9,7 +9,7 @@ import (
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
-// Group returns the core group.
+// Group returns the group core.
 func Group() kind.Group {
 	v1 := []string{"v1"}
 	return kind.Group{
@@ -17,8 +17,20 @@ func Group() kind.Group {
 		Install: kind.Types(corev1.AddToScheme),
 		Resources: []kind.Resource{
 			{Kind: ConfigMaps(), Versions: v1},
+			{Kind: Endpoints(), Versions: v1},
+			{Kind: Events(), Versions: v1},
+			{Kind: LimitRanges(), Versions: v1},
 			{Kind: Namespaces(), Versions: v1},
+			{Kind: Nodes(), Versions: v1},
+			{Kind: PersistentVolumeClaims(), Versions: v1},
+			{Kind: PersistentVolumes(), Versions: v1},
+			{Kind: Pods(), Versions: v1},
+			{Kind: PodTemplates(), Versions: v1},
+			{Kind: ReplicationControllers(), Versions: v1},
+			{Kind: ResourceQuotas(), Versions: v1},
 			{Kind: Secrets(), Versions: v1},
+			{Kind: ServiceAccounts(), Versions: v1},
+			{Kind: Services(), Versions: v1},
 		},
 	}
 }
