@@ -1,0 +1,118 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"slices"
+
+	v1 "k8s.io/api/admissionregistration/v1"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/api/validation/path"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// ValidateValidatingAdmissionPolicyBinding judges a binding, new or changed.
+func ValidateValidatingAdmissionPolicyBinding(obj *v1.ValidatingAdmissionPolicyBinding) field.ErrorList {
+	at := field.NewPath("spec")
+	errs := validateBinding(obj.Spec.PolicyName, obj.Spec.ParamRef, obj.Spec.MatchResources, at)
+	return append(errs, validateActions(obj.Spec.ValidationActions, at.Child("validationActions"))...)
+}
+
+// ValidateMutatingAdmissionPolicyBinding judges a binding, new or changed.
+func ValidateMutatingAdmissionPolicyBinding(obj *v1.MutatingAdmissionPolicyBinding) field.ErrorList {
+	at := field.NewPath("spec")
+	errs := validateBinding(obj.Spec.PolicyName, obj.Spec.ParamRef, obj.Spec.MatchResources, at)
+	return append(errs, validateMutable(obj.Spec.MatchResources, at.Child("matchResources"))...)
+}
+
+func validateBinding(policy string, params *v1.ParamRef, match *v1.MatchResources, at *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if policy == "" {
+		errs = append(errs, field.Required(at.Child("policyName"), "").MarkCoveredByDeclarative())
+	} else {
+		for _, msg := range apivalidation.NameIsDNSSubdomain(policy, false) {
+			errs = append(errs, field.Invalid(at.Child("policyName"), policy, msg))
+		}
+	}
+	if params != nil {
+		errs = append(errs, validateParamRef(params, at.Child("paramRef"))...)
+	}
+	if match != nil {
+		errs = append(errs, validateMatchResources(match, at.Child("matchResources"))...)
+	}
+	return errs
+}
+
+func validateParamRef(ref *v1.ParamRef, at *field.Path) field.ErrorList {
+	const both = "name and selector are mutually exclusive"
+	var errs field.ErrorList
+	if ref.Name != "" {
+		for _, msg := range path.ValidatePathSegmentName(ref.Name, false) {
+			errs = append(errs, field.Invalid(at.Child("name"), ref.Name, msg))
+		}
+	}
+	errs = append(errs, metav1validation.ValidateLabelSelector(ref.Selector, metav1validation.LabelSelectorValidationOptions{}, at.Child("selector"))...)
+	switch {
+	case ref.Name != "" && ref.Selector != nil:
+		errs = append(errs, field.Forbidden(at.Child("name"), both), field.Forbidden(at.Child("selector"), both))
+	case ref.Name == "" && ref.Selector == nil:
+		errs = append(errs, field.Required(at, "one of name or selector must be specified"))
+	}
+	if action := ref.ParameterNotFoundAction; action == nil || *action == "" {
+		return append(errs, field.Required(at.Child("parameterNotFoundAction"), ""))
+	}
+	return append(errs, supported(*ref.ParameterNotFoundAction, at.Child("parameterNotFoundAction"), v1.DenyAction, v1.AllowAction)...)
+}
+
+func validateActions(actions []v1.ValidationAction, at *field.Path) field.ErrorList {
+	if len(actions) == 0 {
+		return field.ErrorList{field.Required(at, "at least one validation action is required").MarkCoveredByDeclarative()}
+	}
+	var errs field.ErrorList
+	for i, action := range actions {
+		errs = append(errs, supported(action, at.Index(i), v1.Audit, v1.Deny, v1.Warn)...)
+		if slices.Contains(actions[:i], action) {
+			errs = append(errs, field.Duplicate(at.Index(i), action))
+		}
+	}
+	if slices.Contains(actions, v1.Deny) && slices.Contains(actions, v1.Warn) {
+		errs = append(errs, field.Invalid(at, actions, "must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)"))
+	}
+	return errs
+}
+
+func validateMatchResources(m *v1.MatchResources, at *field.Path) field.ErrorList {
+	errs := requiredOf(m.MatchPolicy, at.Child("matchPolicy"), v1.Equivalent, v1.Exact)
+	strict := metav1validation.LabelSelectorValidationOptions{}
+	if m.NamespaceSelector == nil {
+		errs = append(errs, field.Required(at.Child("namespaceSelector"), ""))
+	}
+	errs = append(errs, metav1validation.ValidateLabelSelector(m.NamespaceSelector, strict, at.Child("namespaceSelector"))...)
+	if m.ObjectSelector == nil {
+		errs = append(errs, field.Required(at.Child("objectSelector"), ""))
+	}
+	errs = append(errs, metav1validation.ValidateLabelSelector(m.ObjectSelector, strict, at.Child("objectSelector"))...)
+	for i := range m.ResourceRules {
+		errs = append(errs, validateNamedRule(&m.ResourceRules[i], at.Child("resourceRules").Index(i))...)
+	}
+	for i := range m.ExcludeResourceRules {
+		errs = append(errs, validateNamedRule(&m.ExcludeResourceRules[i], at.Child("excludeResourceRules").Index(i))...)
+	}
+	return errs
+}
+
+func validateNamedRule(rule *v1.NamedRuleWithOperations, at *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for i, name := range rule.ResourceNames {
+		at := at.Child("resourceNames").Index(i)
+		for _, msg := range path.ValidatePathSegmentName(name, false) {
+			errs = append(errs, field.Invalid(at, name, msg))
+		}
+		if slices.Contains(rule.ResourceNames[:i], name) {
+			errs = append(errs, field.Duplicate(at, name))
+		}
+	}
+	return append(errs, validateRule(&rule.RuleWithOperations, at)...)
+}

@@ -1,0 +1,126 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"slices"
+	"strings"
+
+	certificatesv1 "k8s.io/api/certificates/v1"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+const (
+	maxTrustBundle = 1 << 20
+	// omitted stands in errors for the text of a bundle.
+	omitted = "<value omitted>"
+)
+
+// ValidateClusterTrustBundle judges a new bundle.
+func ValidateClusterTrustBundle(obj *certificatesv1.ClusterTrustBundle) field.ErrorList {
+	return append(validateBundleNames(obj), validateAnchors(obj.Spec.TrustBundle, field.NewPath("spec", "trustBundle"))...)
+}
+
+// ValidateClusterTrustBundleUpdate judges a changed bundle. Anchors that stay are not
+// read again: what the library takes may differ from version to version.
+func ValidateClusterTrustBundleUpdate(obj, old *certificatesv1.ClusterTrustBundle) field.ErrorList {
+	errs := validateBundleNames(obj)
+	if obj.Spec.TrustBundle != old.Spec.TrustBundle {
+		errs = append(errs, validateAnchors(obj.Spec.TrustBundle, field.NewPath("spec", "trustBundle"))...)
+	}
+	return append(errs, apivalidation.ValidateImmutableField(obj.Spec.SignerName, old.Spec.SignerName, field.NewPath("spec", "signerName")).
+		WithOrigin("immutable").MarkCoveredByDeclarative().MarkAlpha()...)
+}
+
+// validateBundleNames judges the name of a bundle, which depends on its signer.
+func validateBundleNames(obj *certificatesv1.ClusterTrustBundle) field.ErrorList {
+	var errs field.ErrorList
+	metadata := field.NewPath("metadata")
+	if obj.GenerateName != "" {
+		for _, msg := range bundleName(obj.Spec.SignerName, obj.GenerateName, true) {
+			errs = append(errs, field.Invalid(metadata.Child("generateName"), obj.GenerateName, msg))
+		}
+	}
+	if obj.Name != "" {
+		for _, msg := range bundleName(obj.Spec.SignerName, obj.Name, false) {
+			errs = append(errs, field.Invalid(metadata.Child("name"), obj.Name, msg))
+		}
+	}
+	if obj.Spec.SignerName != "" {
+		errs = append(errs, ValidateSignerName(obj.Spec.SignerName, field.NewPath("spec", "signerName"))...)
+	}
+	return errs
+}
+
+func bundleName(signer, name string, prefix bool) []string {
+	if signer == "" {
+		if strings.Contains(name, ":") {
+			return []string{"ClusterTrustBundle without signer name must not have \":\" in its name"}
+		}
+		return apivalidation.NameIsDNSSubdomain(name, prefix)
+	}
+	before := strings.ReplaceAll(signer, "/", ":") + ":"
+	after, ok := strings.CutPrefix(name, before)
+	if !ok {
+		return []string{fmt.Sprintf("ClusterTrustBundle for signerName %s must be named with prefix %s", signer, before)}
+	}
+	return apivalidation.NameIsDNSSubdomain(after, prefix)
+}
+
+// validateAnchors demands certificates of CAs, each of them once, and nothing else.
+func validateAnchors(bundle string, at *field.Path) field.ErrorList {
+	if len(bundle) > maxTrustBundle {
+		return field.ErrorList{field.TooLong(at, "" /* not printed */, maxTrustBundle)}
+	}
+	var errs field.ErrorList
+	var order []string
+	indices := map[string][]int{}
+	i := 0
+	for block, rest := pem.Decode([]byte(bundle)); block != nil; block, rest = pem.Decode(rest) {
+		if msg := invalidAnchor(block); msg != "" {
+			errs = append(errs, field.Invalid(at, omitted, fmt.Sprintf("entry %d %s", i, msg)))
+		}
+		der := string(block.Bytes)
+		if !slices.Contains(order, der) {
+			order = append(order, der)
+		}
+		indices[der] = append(indices[der], i)
+		i++
+	}
+	switch {
+	case len(errs) > 0:
+		return errs // what is wrong with the rest may follow from it
+	case len(order) == 0:
+		return field.ErrorList{field.Invalid(at, omitted, "at least one trust anchor must be provided")}
+	}
+	for _, der := range order {
+		if len(indices[der]) > 1 {
+			errs = append(errs, field.Invalid(at, omitted, fmt.Sprintf("duplicate trust anchor (indices %v)", indices[der])))
+		}
+	}
+	return errs
+}
+
+func invalidAnchor(block *pem.Block) string {
+	if block.Type != "CERTIFICATE" {
+		return fmt.Sprintf("has bad block type: %v", block.Type)
+	}
+	if len(block.Headers) > 0 {
+		return "has PEM block headers"
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	switch {
+	case err != nil:
+		return "does not parse as X.509"
+	case !cert.IsCA:
+		return "does not have the CA bit set"
+	case !cert.BasicConstraintsValid:
+		return "has invalid basic constraints"
+	}
+	return ""
+}
