@@ -140,6 +140,16 @@ func (s withoutProtobuf) SupportedMediaTypes() []runtime.SerializerInfo {
 	})
 }
 
+func kindServer(config *genericapiserver.Config) kind.Server {
+	return kind.Server{
+		Options:       config.RESTOptionsGetter,
+		Authorizer:    config.Authorization.Authorizer,
+		Rules:         config.RuleResolver,
+		Authenticator: config.Authentication.Authenticator,
+		Audiences:     config.Authentication.APIAudiences,
+	}
+}
+
 // installGroups builds the stores of the groups and serves them.
 func installGroups(s *genericapiserver.GenericAPIServer, config *genericapiserver.Config, groups []kind.Group, types *types) error {
 	evaluator, err := genericapiserver.NewResourceExpirationEvaluatorFromOptions(genericapiserver.ResourceExpirationEvaluatorOptions{
@@ -154,7 +164,7 @@ func installGroups(s *genericapiserver.GenericAPIServer, config *genericapiserve
 		if !g.Protobuf(types.scheme) {
 			info.NegotiatedSerializer = withoutProtobuf{info.NegotiatedSerializer}
 		}
-		info.VersionedResourcesStorageMap, err = g.Storage(types.scheme, config.RESTOptionsGetter, config.MergedResourceConfig.ResourceEnabled)
+		info.VersionedResourcesStorageMap, err = g.Storage(types.scheme, kindServer(config), config.MergedResourceConfig.ResourceEnabled)
 		if err != nil {
 			return err
 		}

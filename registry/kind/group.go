@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
-	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/kube-openapi/pkg/common"
 )
@@ -66,7 +65,7 @@ func (g Group) AddTo(scheme *runtime.Scheme) error {
 // Storage builds the group's stores and returns their REST storage by version and
 // path, as apiserver's APIGroupInfo.VersionedResourcesStorageMap wants it. What
 // enabled refuses is not served; a kind refused in every version has no store.
-func (g Group) Storage(scheme *runtime.Scheme, options generic.RESTOptionsGetter, enabled func(schema.GroupVersionResource) bool) (map[string]map[string]rest.Storage, error) {
+func (g Group) Storage(scheme *runtime.Scheme, server Server, enabled func(schema.GroupVersionResource) bool) (map[string]map[string]rest.Storage, error) {
 	out := map[string]map[string]rest.Storage{}
 	for _, r := range g.Resources {
 		served := slices.DeleteFunc(slices.Clone(r.Versions), func(v string) bool {
@@ -75,7 +74,7 @@ func (g Group) Storage(scheme *runtime.Scheme, options generic.RESTOptionsGetter
 		if len(served) == 0 {
 			continue
 		}
-		paths, err := r.Kind.storage(scheme, g.Name, options)
+		paths, err := r.Kind.storage(scheme, g.Name, server)
 		if err != nil {
 			return nil, fmt.Errorf("group %q: %w", g.Name, err)
 		}
@@ -120,13 +119,13 @@ func (g Group) Protobuf(scheme *runtime.Scheme) bool {
 // Custom returns a row for a resource that implements rest.Storage itself, such
 // as a review or a virtual kind. build is called once for each server and returns
 // the storage of each path below the version.
-func Custom(resource string, build func(*runtime.Scheme, generic.RESTOptionsGetter) (map[string]rest.Storage, error)) Kind {
+func Custom(resource string, build func(*runtime.Scheme, Server) (map[string]rest.Storage, error)) Kind {
 	return custom{resource: resource, build: build}
 }
 
 type custom struct {
 	resource string
-	build    func(*runtime.Scheme, generic.RESTOptionsGetter) (map[string]rest.Storage, error)
+	build    func(*runtime.Scheme, Server) (map[string]rest.Storage, error)
 }
 
 func (c custom) Resource() string { return c.resource }
@@ -138,6 +137,6 @@ func (c custom) prefix() string { return "" }
 // marshals is true because nothing is stored.
 func (c custom) marshals(*runtime.Scheme, schema.GroupVersion) bool { return true }
 
-func (c custom) storage(scheme *runtime.Scheme, _ string, options generic.RESTOptionsGetter) (map[string]rest.Storage, error) {
-	return c.build(scheme, options)
+func (c custom) storage(scheme *runtime.Scheme, _ string, server Server) (map[string]rest.Storage, error) {
+	return c.build(scheme, server)
 }

@@ -32,7 +32,7 @@ type Kind interface {
 	addTo(scheme *runtime.Scheme, version schema.GroupVersion) error
 	// storage is called once for each server. It returns the storage of each path
 	// below the version, such as "tenants" and "tenants/status".
-	storage(scheme *runtime.Scheme, group string, options generic.RESTOptionsGetter) (map[string]rest.Storage, error)
+	storage(scheme *runtime.Scheme, group string, server Server) (map[string]rest.Storage, error)
 	// prefix is the folder of the keys in etcd; empty if it is the plural name.
 	prefix() string
 	// marshals says whether the objects of a version can be stored as protobuf.
@@ -111,10 +111,10 @@ func (k *kind[T, PT]) check() error {
 	return errors.Join(errs...)
 }
 
-func (k *kind[T, PT]) storage(scheme *runtime.Scheme, group string, options generic.RESTOptionsGetter) (map[string]rest.Storage, error) {
+func (k *kind[T, PT]) storage(scheme *runtime.Scheme, group string, server Server) (map[string]rest.Storage, error) {
 	bound := *k
 	bound.group = group
-	return bound.build(scheme, options)
+	return bound.build(scheme, server.Options)
 }
 
 // build makes the storage of a kind whose group is known.

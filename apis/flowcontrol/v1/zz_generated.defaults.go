@@ -9,6 +9,7 @@
 package v1
 
 import (
+	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	runtime "k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -16,5 +17,43 @@ import (
 // Public to allow building arbitrary schemes.
 // All generated defaulters are covering - they call all nested defaulters.
 func RegisterDefaults(scheme *runtime.Scheme) error {
+	scheme.AddTypeDefaultingFunc(&flowcontrolv1.FlowSchema{}, func(obj interface{}) { SetObjectDefaults_FlowSchema(obj.(*flowcontrolv1.FlowSchema)) })
+	scheme.AddTypeDefaultingFunc(&flowcontrolv1.FlowSchemaList{}, func(obj interface{}) { SetObjectDefaults_FlowSchemaList(obj.(*flowcontrolv1.FlowSchemaList)) })
+	scheme.AddTypeDefaultingFunc(&flowcontrolv1.PriorityLevelConfiguration{}, func(obj interface{}) {
+		SetObjectDefaults_PriorityLevelConfiguration(obj.(*flowcontrolv1.PriorityLevelConfiguration))
+	})
+	scheme.AddTypeDefaultingFunc(&flowcontrolv1.PriorityLevelConfigurationList{}, func(obj interface{}) {
+		SetObjectDefaults_PriorityLevelConfigurationList(obj.(*flowcontrolv1.PriorityLevelConfigurationList))
+	})
 	return nil
+}
+
+func SetObjectDefaults_FlowSchema(in *flowcontrolv1.FlowSchema) {
+	SetDefaults_FlowSchemaSpec(&in.Spec)
+}
+
+func SetObjectDefaults_FlowSchemaList(in *flowcontrolv1.FlowSchemaList) {
+	for i := range in.Items {
+		a := &in.Items[i]
+		SetObjectDefaults_FlowSchema(a)
+	}
+}
+
+func SetObjectDefaults_PriorityLevelConfiguration(in *flowcontrolv1.PriorityLevelConfiguration) {
+	if in.Spec.Limited != nil {
+		SetDefaults_LimitedPriorityLevelConfiguration(in.Spec.Limited)
+		if in.Spec.Limited.LimitResponse.Queuing != nil {
+			SetDefaults_QueuingConfiguration(in.Spec.Limited.LimitResponse.Queuing)
+		}
+	}
+	if in.Spec.Exempt != nil {
+		SetDefaults_ExemptPriorityLevelConfiguration(in.Spec.Exempt)
+	}
+}
+
+func SetObjectDefaults_PriorityLevelConfigurationList(in *flowcontrolv1.PriorityLevelConfigurationList) {
+	for i := range in.Items {
+		a := &in.Items[i]
+		SetObjectDefaults_PriorityLevelConfiguration(a)
+	}
 }

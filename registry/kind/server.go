@@ -1,0 +1,24 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package kind
+
+import (
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/registry/generic"
+)
+
+// Server is what storage may need of the server that it is served by.
+type Server struct {
+	// Options say how objects are stored.
+	Options generic.RESTOptionsGetter
+	// Authorizer decides about requests, and Rules lists what it allows somebody.
+	// Rules is nil if nobody can tell.
+	Authorizer authorizer.Authorizer
+	Rules      authorizer.RuleResolver
+	// Authenticator says who sent a request. Audiences are those that a token is for
+	// when it does not name any.
+	Authenticator authenticator.Request
+	Audiences     authenticator.Audiences
+}
