@@ -6,6 +6,6 @@
 // with the gates of k8s.io/apiserver, so --feature-gates takes them; names,
 // stages and defaults are those of Kubernetes 1.37.
 //
-// A gate whose feature cannot be switched off any more has no name here. To add
-// one, add its constant and its row.
+// The table has every gate. One that code asks for has a constant too; the
+// behaviour of a locked gate needs no question.
 package features

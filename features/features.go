@@ -10,8 +10,32 @@ import (
 
 // The gates that code of this module asks for.
 const (
+	// DRAConsumableCapacity shares a device by parts of its capacity.
+	DRAConsumableCapacity featuregate.Feature = "DRAConsumableCapacity"
+	// DRADerivedAttributes computes attributes of devices by expressions of a claim.
+	DRADerivedAttributes featuregate.Feature = "DRADerivedAttributes"
+	// DRADeviceBindingConditions delays binding a pod until its devices are ready.
+	DRADeviceBindingConditions featuregate.Feature = "DRADeviceBindingConditions"
+	// DRADeviceCompatibilityGroups says which partitions can be used side by side.
+	DRADeviceCompatibilityGroups featuregate.Feature = "DRADeviceCompatibilityGroups"
+	// DRADeviceTaints keeps claims away from devices, or takes devices from them.
+	DRADeviceTaints featuregate.Feature = "DRADeviceTaints"
+	// DRAFractionalCapacityRange allows thousandths in the ranges of capacities.
+	DRAFractionalCapacityRange featuregate.Feature = "DRAFractionalCapacityRange"
+	// DRAListTypeAttributes lets attributes of devices be lists.
+	DRAListTypeAttributes featuregate.Feature = "DRAListTypeAttributes"
+	// DRANodeAllocatableResources accounts devices as resources of their node.
+	DRANodeAllocatableResources featuregate.Feature = "DRANodeAllocatableResources"
+	// DRAOptionalNodeOperations lets drivers do without calls on the node.
+	DRAOptionalNodeOperations featuregate.Feature = "DRAOptionalNodeOperations"
+	// DRAPartitionableDevices lets devices be parts of a bigger one.
+	DRAPartitionableDevices featuregate.Feature = "DRAPartitionableDevices"
+	// DRAPartitionableDevicesType names the types of partitions.
+	DRAPartitionableDevicesType featuregate.Feature = "DRAPartitionableDevicesType"
 	// HPAScaleToZero lets an autoscaler with object or external metrics have minReplicas 0.
 	HPAScaleToZero featuregate.Feature = "HPAScaleToZero"
+	// InPlacePodVerticalScalingSchedulerPreemption preempts pods for the resize of one.
+	InPlacePodVerticalScalingSchedulerPreemption featuregate.Feature = "InPlacePodVerticalScalingSchedulerPreemption"
 	// RelaxedServiceNameValidation lets the name of a service begin with a digit.
 	RelaxedServiceNameValidation featuregate.Feature = "RelaxedServiceNameValidation"
 	// StrictIPCIDRValidation refuses IP addresses and ranges with leading zeros and the

@@ -10,26 +10,21 @@ import (
 	"k8s.io/component-base/featuregate"
 )
 
-// gates are the rows: since which version of Kubernetes a gate has which stage and
-// default.
-//
-//nolint:gochecknoglobals // constant
-var gates = map[featuregate.Feature]featuregate.VersionedSpecs{
-	HPAScaleToZero: {
-		{Version: version.MustParse("1.16"), Default: false, PreRelease: featuregate.Alpha},
-	},
-	RelaxedServiceNameValidation: {
-		{Version: version.MustParse("1.34"), Default: false, PreRelease: featuregate.Alpha},
-		{Version: version.MustParse("1.36"), Default: true, PreRelease: featuregate.Beta},
-	},
-	StrictIPCIDRValidation: {
-		{Version: version.MustParse("1.33"), Default: false, PreRelease: featuregate.Alpha},
-		{Version: version.MustParse("1.36"), Default: true, PreRelease: featuregate.Beta},
-	},
-}
-
 // The gates of k8s.io/apiserver are of the process, and are complete before any
 // flag is read.
 func init() {
-	runtime.Must(utilfeature.DefaultMutableFeatureGate.AddVersioned(gates))
+	runtime.Must(utilfeature.DefaultMutableFeatureGate.AddVersioned(versioned()))
+}
+
+// versioned returns the table as the registry takes it.
+func versioned() map[featuregate.Feature]featuregate.VersionedSpecs {
+	out := make(map[featuregate.Feature]featuregate.VersionedSpecs, len(gates))
+	for name, stages := range gates {
+		for _, s := range stages {
+			spec := s.is
+			spec.Version = version.MustParse(s.since)
+			out[name] = append(out[name], spec)
+		}
+	}
+	return out
 }
