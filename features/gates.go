@@ -31,8 +31,8 @@ type stage struct {
 //
 //nolint:gochecknoglobals // constant
 var gates = map[featuregate.Feature][]stage{
-	"AllowDNSOnlyNodeCSR":                              {{"1.31", deprecated}},
-	"AllowInsecureKubeletCertificateSigningRequests":   {{"1.31", deprecated}},
+	"AllowDNSOnlyNodeCSR":                              {{"1.0", ga}, {"1.31", deprecated}},
+	"AllowInsecureKubeletCertificateSigningRequests":   {{"1.0", ga}, {"1.31", deprecated}},
 	"AnyVolumeDataSource":                              {{"1.18", alpha}, {"1.24", beta}, {"1.33", locked}},
 	"AtomicWriteVolumeUserFields":                      {{"1.37", alpha}},
 	"AuthorizeNodeWithSelectors":                       {{"1.31", alpha}, {"1.32", beta}, {"1.34", locked}},
@@ -43,7 +43,7 @@ var gates = map[featuregate.Feature][]stage{
 	"CRIListStreaming":                                 {{"1.36", alpha}},
 	"CSIServiceAccountTokenSecrets":                    {{"1.35", beta}, {"1.36", locked}},
 	"CSIVolumeHealth":                                  {{"1.21", alpha}},
-	"ChangeContainerStatusOnKubeletRestart":            {{"1.35", deprecated}},
+	"ChangeContainerStatusOnKubeletRestart":            {{"1.0", ga}, {"1.35", deprecated}},
 	"ClearingNominatedNodeNameAfterBinding":            {{"1.34", alpha}, {"1.35", beta}},
 	"ClusterTrustBundle":                               {{"1.27", alpha}, {"1.33", betaOff}, {"1.37", ga}},
 	"ClusterTrustBundleProjection":                     {{"1.29", alpha}, {"1.33", betaOff}, {"1.37", ga}},
@@ -90,7 +90,7 @@ var gates = map[featuregate.Feature][]stage{
 	"ExternalServiceAccountTokenSigner":                {{"1.32", alpha}, {"1.34", beta}, {"1.36", locked}},
 	"GRPCContainerProbeTLS":                            {{"1.37", alpha}},
 	"GenericWorkload":                                  {{"1.35", alpha}, {"1.37", betaOff}},
-	"GitRepoVolumeDriver":                              {{"1.33", deprecated}},
+	"GitRepoVolumeDriver":                              {{"1.0", ga}, {"1.33", deprecated}},
 	"GracefulNodeShutdown":                             {{"1.20", alpha}, {"1.21", beta}},
 	"GracefulNodeShutdownBasedOnPodPriority":           {{"1.23", alpha}, {"1.24", beta}},
 	"H2CContainerProbe":                                {{"1.37", alpha}},
@@ -113,7 +113,7 @@ var gates = map[featuregate.Feature][]stage{
 	"JobManagedBy":                                     {{"1.30", alpha}, {"1.32", beta}, {"1.35", locked}},
 	"JobPodReplacementPolicy":                          {{"1.28", alpha}, {"1.29", beta}, {"1.34", locked}},
 	"JobSuccessPolicy":                                 {{"1.30", alpha}, {"1.31", beta}, {"1.33", locked}},
-	"KubeProxyIPVS":                                    {{"1.37", deprecatedOn}},
+	"KubeProxyIPVS":                                    {{"1.0", ga}, {"1.37", deprecatedOn}},
 	"KubeProxyNFTablesLocalhostNodePorts":              {{"1.37", alpha}},
 	"KubeletCgroupDriverFromCRI":                       {{"1.28", alpha}, {"1.31", beta}, {"1.34", locked}},
 	"KubeletCrashLoopBackOffMax":                       {{"1.32", alpha}, {"1.35", beta}},

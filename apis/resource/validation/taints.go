@@ -70,7 +70,9 @@ func validateTolerations(tolerations []resourcev1.DeviceToleration, path *field.
 // a device, and what says that it will not.
 func validateBindingConditions(conditions, failures []string, path *field.Path) field.ErrorList {
 	at, atFailures := path.Child("bindingConditions"), path.Child("bindingFailureConditions")
-	name := func(name *string, path *field.Path) field.ErrorList { return metav1validation.ValidateLabelName(*name, path) }
+	name := func(name *string, path *field.Path) field.ErrorList {
+		return metav1validation.ValidateLabelName(*name, path)
+	}
 	errs := each(conditions, resourcev1.BindingConditionsMaxSize, at, name)
 	errs = append(errs, each(failures, resourcev1.BindingFailureConditionsMaxSize, atFailures, name)...)
 	for i, condition := range conditions {
