@@ -1,0 +1,17 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	"k8s.io/utils/ptr"
+)
+
+// SetDefaults_PriorityClass lets pods of the class take the place of others.
+func SetDefaults_PriorityClass(obj *schedulingv1.PriorityClass) {
+	if obj.PreemptionPolicy == nil {
+		obj.PreemptionPolicy = ptr.To(corev1.PreemptLowerPriority)
+	}
+}

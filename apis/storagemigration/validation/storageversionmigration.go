@@ -1,0 +1,76 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	migrationv1 "k8s.io/api/storagemigration/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// ValidateStorageVersionMigration judges a new migration.
+func ValidateStorageVersionMigration(obj *migrationv1.StorageVersionMigration) field.ErrorList {
+	path := field.NewPath("spec", "resource")
+	var errs field.ErrorList
+	if name := obj.Spec.Resource.Resource; name == "" {
+		errs = append(errs, field.Required(path.Child("resource"), "resource is required to be set"))
+	} else {
+		for _, msg := range validation.IsDNS1035Label(name) {
+			errs = append(errs, field.Invalid(path.Child("resource"), name, msg))
+		}
+	}
+	if group := obj.Spec.Resource.Group; group != "" {
+		for _, msg := range validation.IsDNS1123Subdomain(group) {
+			errs = append(errs, field.Invalid(path.Child("group"), group, msg))
+		}
+	}
+	return errs
+}
+
+// ValidateStorageVersionMigrationUpdate judges a changed migration, whose spec stays.
+func ValidateStorageVersionMigrationUpdate(obj, old *migrationv1.StorageVersionMigration) field.ErrorList {
+	errs := ValidateStorageVersionMigration(obj)
+	return append(errs, apivalidation.ValidateImmutableField(obj.Spec, old.Spec, field.NewPath("spec"))...)
+}
+
+// ValidateStorageVersionMigrationStatus judges how far a migration is. One that has
+// ended stays so, and has ended in one way.
+func ValidateStorageVersionMigrationStatus(obj, old *migrationv1.StorageVersionMigration) field.ErrorList {
+	path := field.NewPath("status")
+	version, oldVersion := obj.Status.ResourceVersion, old.Status.ResourceVersion
+	var errs field.ErrorList
+	if version != "" {
+		if _, err := resourceversion.CompareResourceVersion(version, version); err != nil {
+			errs = append(errs, field.Invalid(path.Child("resourceVersion"), version, err.Error()))
+		}
+	}
+	conditions := path.Child("conditions")
+	errs = append(errs, metav1validation.ValidateConditions(obj.Status.Conditions, conditions)...)
+	if oldVersion != "" {
+		errs = append(errs, apivalidation.ValidateImmutableField(version, oldVersion, path.Child("resourceVersion"))...)
+	}
+	is := func(obj *migrationv1.StorageVersionMigration, condition migrationv1.MigrationConditionType) bool {
+		return meta.IsStatusConditionTrue(obj.Status.Conditions, string(condition))
+	}
+	succeeded, failed, running := is(obj, migrationv1.MigrationSucceeded), is(obj, migrationv1.MigrationFailed), is(obj, migrationv1.MigrationRunning)
+	for _, rule := range []struct {
+		broken bool
+		why    string
+	}{
+		{succeeded && failed, "Both success and failed conditions cannot be true at the same time"},
+		{succeeded && running, "Running condition cannot be true when success condition is true"},
+		{failed && running, "Running condition cannot be true when failed condition is true"},
+		{is(old, migrationv1.MigrationSucceeded) && !succeeded, "Success condition cannot be set to false once it is true"},
+		{is(old, migrationv1.MigrationFailed) && !failed, "Failed condition cannot be set to false once it is true"},
+	} {
+		if rule.broken {
+			errs = append(errs, field.Invalid(conditions, obj.Status.Conditions, rule.why))
+		}
+	}
+	return errs
+}
