@@ -9,6 +9,7 @@
 package v1
 
 import (
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	runtime "k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -16,5 +17,18 @@ import (
 // Public to allow building arbitrary schemes.
 // All generated defaulters are covering - they call all nested defaulters.
 func RegisterDefaults(scheme *runtime.Scheme) error {
+	scheme.AddTypeDefaultingFunc(&schedulingv1.PriorityClass{}, func(obj interface{}) { SetObjectDefaults_PriorityClass(obj.(*schedulingv1.PriorityClass)) })
+	scheme.AddTypeDefaultingFunc(&schedulingv1.PriorityClassList{}, func(obj interface{}) { SetObjectDefaults_PriorityClassList(obj.(*schedulingv1.PriorityClassList)) })
 	return nil
+}
+
+func SetObjectDefaults_PriorityClass(in *schedulingv1.PriorityClass) {
+	SetDefaults_PriorityClass(in)
+}
+
+func SetObjectDefaults_PriorityClassList(in *schedulingv1.PriorityClassList) {
+	for i := range in.Items {
+		a := &in.Items[i]
+		SetObjectDefaults_PriorityClass(a)
+	}
 }

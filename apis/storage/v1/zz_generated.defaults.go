@@ -9,6 +9,7 @@
 package v1
 
 import (
+	apiscorev1 "github.com/stoa-project/stoa/apis/core/v1"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	runtime "k8s.io/apimachinery/pkg/runtime"
@@ -18,14 +19,44 @@ import (
 // Public to allow building arbitrary schemes.
 // All generated defaulters are covering - they call all nested defaulters.
 func RegisterDefaults(scheme *runtime.Scheme) error {
+	scheme.AddTypeDefaultingFunc(&storagev1.CSIDriver{}, func(obj interface{}) { SetObjectDefaults_CSIDriver(obj.(*storagev1.CSIDriver)) })
+	scheme.AddTypeDefaultingFunc(&storagev1.CSIDriverList{}, func(obj interface{}) { SetObjectDefaults_CSIDriverList(obj.(*storagev1.CSIDriverList)) })
+	scheme.AddTypeDefaultingFunc(&storagev1.StorageClass{}, func(obj interface{}) { SetObjectDefaults_StorageClass(obj.(*storagev1.StorageClass)) })
+	scheme.AddTypeDefaultingFunc(&storagev1.StorageClassList{}, func(obj interface{}) { SetObjectDefaults_StorageClassList(obj.(*storagev1.StorageClassList)) })
 	scheme.AddTypeDefaultingFunc(&storagev1.VolumeAttachment{}, func(obj interface{}) { SetObjectDefaults_VolumeAttachment(obj.(*storagev1.VolumeAttachment)) })
 	scheme.AddTypeDefaultingFunc(&storagev1.VolumeAttachmentList{}, func(obj interface{}) { SetObjectDefaults_VolumeAttachmentList(obj.(*storagev1.VolumeAttachmentList)) })
 	return nil
 }
 
+func SetObjectDefaults_CSIDriver(in *storagev1.CSIDriver) {
+	SetDefaults_CSIDriver(in)
+}
+
+func SetObjectDefaults_CSIDriverList(in *storagev1.CSIDriverList) {
+	for i := range in.Items {
+		a := &in.Items[i]
+		SetObjectDefaults_CSIDriver(a)
+	}
+}
+
+func SetObjectDefaults_StorageClass(in *storagev1.StorageClass) {
+	SetDefaults_StorageClass(in)
+}
+
+func SetObjectDefaults_StorageClassList(in *storagev1.StorageClassList) {
+	for i := range in.Items {
+		a := &in.Items[i]
+		SetObjectDefaults_StorageClass(a)
+	}
+}
+
 func SetObjectDefaults_VolumeAttachment(in *storagev1.VolumeAttachment) {
 	if in.Spec.Source.InlineVolumeSpec != nil {
+		if in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.HostPath != nil {
+			apiscorev1.SetDefaults_HostPathVolumeSource(in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.HostPath)
+		}
 		if in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.RBD != nil {
+			apiscorev1.SetDefaults_RBDPersistentVolumeSource(in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.RBD)
 			if in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.RBD.RBDPool == "" {
 				in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.RBD.RBDPool = "rbd"
 			}
@@ -37,11 +68,13 @@ func SetObjectDefaults_VolumeAttachment(in *storagev1.VolumeAttachment) {
 			}
 		}
 		if in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.ISCSI != nil {
+			apiscorev1.SetDefaults_ISCSIPersistentVolumeSource(in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.ISCSI)
 			if in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.ISCSI.ISCSIInterface == "" {
 				in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.ISCSI.ISCSIInterface = "default"
 			}
 		}
 		if in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.AzureDisk != nil {
+			apiscorev1.SetDefaults_AzureDiskVolumeSource(in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.AzureDisk)
 			if in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.AzureDisk.CachingMode == nil {
 				ptrVar1 := corev1.AzureDataDiskCachingMode(corev1.AzureDataDiskCachingReadWrite)
 				in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.AzureDisk.CachingMode = &ptrVar1
@@ -60,6 +93,7 @@ func SetObjectDefaults_VolumeAttachment(in *storagev1.VolumeAttachment) {
 			}
 		}
 		if in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.ScaleIO != nil {
+			apiscorev1.SetDefaults_ScaleIOPersistentVolumeSource(in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.ScaleIO)
 			if in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.ScaleIO.StorageMode == "" {
 				in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.ScaleIO.StorageMode = "ThinProvisioned"
 			}
