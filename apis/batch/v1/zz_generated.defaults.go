@@ -9,6 +9,7 @@
 package v1
 
 import (
+	apiscorev1 "github.com/stoa-project/stoa/apis/core/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	runtime "k8s.io/apimachinery/pkg/runtime"
@@ -26,14 +27,24 @@ func RegisterDefaults(scheme *runtime.Scheme) error {
 }
 
 func SetObjectDefaults_CronJob(in *batchv1.CronJob) {
+	apiscorev1.SetDefaults_PodSpec(&in.Spec.JobTemplate.Spec.Template.Spec)
 	for i := range in.Spec.JobTemplate.Spec.Template.Spec.Volumes {
 		a := &in.Spec.JobTemplate.Spec.Template.Spec.Volumes[i]
+		apiscorev1.SetDefaults_Volume(a)
+		if a.VolumeSource.HostPath != nil {
+			apiscorev1.SetDefaults_HostPathVolumeSource(a.VolumeSource.HostPath)
+		}
+		if a.VolumeSource.Secret != nil {
+			apiscorev1.SetDefaults_SecretVolumeSource(a.VolumeSource.Secret)
+		}
 		if a.VolumeSource.ISCSI != nil {
+			apiscorev1.SetDefaults_ISCSIVolumeSource(a.VolumeSource.ISCSI)
 			if a.VolumeSource.ISCSI.ISCSIInterface == "" {
 				a.VolumeSource.ISCSI.ISCSIInterface = "default"
 			}
 		}
 		if a.VolumeSource.RBD != nil {
+			apiscorev1.SetDefaults_RBDVolumeSource(a.VolumeSource.RBD)
 			if a.VolumeSource.RBD.RBDPool == "" {
 				a.VolumeSource.RBD.RBDPool = "rbd"
 			}
@@ -44,7 +55,20 @@ func SetObjectDefaults_CronJob(in *batchv1.CronJob) {
 				a.VolumeSource.RBD.Keyring = "/etc/ceph/keyring"
 			}
 		}
+		if a.VolumeSource.DownwardAPI != nil {
+			apiscorev1.SetDefaults_DownwardAPIVolumeSource(a.VolumeSource.DownwardAPI)
+			for j := range a.VolumeSource.DownwardAPI.Items {
+				b := &a.VolumeSource.DownwardAPI.Items[j]
+				if b.FieldRef != nil {
+					apiscorev1.SetDefaults_ObjectFieldSelector(b.FieldRef)
+				}
+			}
+		}
+		if a.VolumeSource.ConfigMap != nil {
+			apiscorev1.SetDefaults_ConfigMapVolumeSource(a.VolumeSource.ConfigMap)
+		}
 		if a.VolumeSource.AzureDisk != nil {
+			apiscorev1.SetDefaults_AzureDiskVolumeSource(a.VolumeSource.AzureDisk)
 			if a.VolumeSource.AzureDisk.CachingMode == nil {
 				ptrVar1 := corev1.AzureDataDiskCachingMode(corev1.AzureDataDiskCachingReadWrite)
 				a.VolumeSource.AzureDisk.CachingMode = &ptrVar1
@@ -62,7 +86,25 @@ func SetObjectDefaults_CronJob(in *batchv1.CronJob) {
 				a.VolumeSource.AzureDisk.Kind = &ptrVar1
 			}
 		}
+		if a.VolumeSource.Projected != nil {
+			apiscorev1.SetDefaults_ProjectedVolumeSource(a.VolumeSource.Projected)
+			for j := range a.VolumeSource.Projected.Sources {
+				b := &a.VolumeSource.Projected.Sources[j]
+				if b.DownwardAPI != nil {
+					for k := range b.DownwardAPI.Items {
+						c := &b.DownwardAPI.Items[k]
+						if c.FieldRef != nil {
+							apiscorev1.SetDefaults_ObjectFieldSelector(c.FieldRef)
+						}
+					}
+				}
+				if b.ServiceAccountToken != nil {
+					apiscorev1.SetDefaults_ServiceAccountTokenProjection(b.ServiceAccountToken)
+				}
+			}
+		}
 		if a.VolumeSource.ScaleIO != nil {
+			apiscorev1.SetDefaults_ScaleIOVolumeSource(a.VolumeSource.ScaleIO)
 			if a.VolumeSource.ScaleIO.StorageMode == "" {
 				a.VolumeSource.ScaleIO.StorageMode = "ThinProvisioned"
 			}
@@ -70,9 +112,17 @@ func SetObjectDefaults_CronJob(in *batchv1.CronJob) {
 				a.VolumeSource.ScaleIO.FSType = "xfs"
 			}
 		}
+		if a.VolumeSource.Ephemeral != nil {
+			if a.VolumeSource.Ephemeral.VolumeClaimTemplate != nil {
+				apiscorev1.SetDefaults_PersistentVolumeClaimSpec(&a.VolumeSource.Ephemeral.VolumeClaimTemplate.Spec)
+				apiscorev1.SetDefaults_ResourceList(&a.VolumeSource.Ephemeral.VolumeClaimTemplate.Spec.Resources.Limits)
+				apiscorev1.SetDefaults_ResourceList(&a.VolumeSource.Ephemeral.VolumeClaimTemplate.Spec.Resources.Requests)
+			}
+		}
 	}
 	for i := range in.Spec.JobTemplate.Spec.Template.Spec.InitContainers {
 		a := &in.Spec.JobTemplate.Spec.Template.Spec.InitContainers[i]
+		apiscorev1.SetDefaults_Container(a)
 		for j := range a.Ports {
 			b := &a.Ports[j]
 			if b.Protocol == "" {
@@ -82,6 +132,9 @@ func SetObjectDefaults_CronJob(in *batchv1.CronJob) {
 		for j := range a.Env {
 			b := &a.Env[j]
 			if b.ValueFrom != nil {
+				if b.ValueFrom.FieldRef != nil {
+					apiscorev1.SetDefaults_ObjectFieldSelector(b.ValueFrom.FieldRef)
+				}
 				if b.ValueFrom.FileKeyRef != nil {
 					if b.ValueFrom.FileKeyRef.Optional == nil {
 						var ptrVar1 bool = false
@@ -90,7 +143,13 @@ func SetObjectDefaults_CronJob(in *batchv1.CronJob) {
 				}
 			}
 		}
+		apiscorev1.SetDefaults_ResourceList(&a.Resources.Limits)
+		apiscorev1.SetDefaults_ResourceList(&a.Resources.Requests)
 		if a.LivenessProbe != nil {
+			apiscorev1.SetDefaults_Probe(a.LivenessProbe)
+			if a.LivenessProbe.ProbeHandler.HTTPGet != nil {
+				apiscorev1.SetDefaults_HTTPGetAction(a.LivenessProbe.ProbeHandler.HTTPGet)
+			}
 			if a.LivenessProbe.ProbeHandler.GRPC != nil {
 				if a.LivenessProbe.ProbeHandler.GRPC.Service == nil {
 					var ptrVar1 string = ""
@@ -99,6 +158,10 @@ func SetObjectDefaults_CronJob(in *batchv1.CronJob) {
 			}
 		}
 		if a.ReadinessProbe != nil {
+			apiscorev1.SetDefaults_Probe(a.ReadinessProbe)
+			if a.ReadinessProbe.ProbeHandler.HTTPGet != nil {
+				apiscorev1.SetDefaults_HTTPGetAction(a.ReadinessProbe.ProbeHandler.HTTPGet)
+			}
 			if a.ReadinessProbe.ProbeHandler.GRPC != nil {
 				if a.ReadinessProbe.ProbeHandler.GRPC.Service == nil {
 					var ptrVar1 string = ""
@@ -107,16 +170,33 @@ func SetObjectDefaults_CronJob(in *batchv1.CronJob) {
 			}
 		}
 		if a.StartupProbe != nil {
+			apiscorev1.SetDefaults_Probe(a.StartupProbe)
+			if a.StartupProbe.ProbeHandler.HTTPGet != nil {
+				apiscorev1.SetDefaults_HTTPGetAction(a.StartupProbe.ProbeHandler.HTTPGet)
+			}
 			if a.StartupProbe.ProbeHandler.GRPC != nil {
 				if a.StartupProbe.ProbeHandler.GRPC.Service == nil {
 					var ptrVar1 string = ""
 					a.StartupProbe.ProbeHandler.GRPC.Service = &ptrVar1
+				}
+			}
+		}
+		if a.Lifecycle != nil {
+			if a.Lifecycle.PostStart != nil {
+				if a.Lifecycle.PostStart.HTTPGet != nil {
+					apiscorev1.SetDefaults_HTTPGetAction(a.Lifecycle.PostStart.HTTPGet)
+				}
+			}
+			if a.Lifecycle.PreStop != nil {
+				if a.Lifecycle.PreStop.HTTPGet != nil {
+					apiscorev1.SetDefaults_HTTPGetAction(a.Lifecycle.PreStop.HTTPGet)
 				}
 			}
 		}
 	}
 	for i := range in.Spec.JobTemplate.Spec.Template.Spec.Containers {
 		a := &in.Spec.JobTemplate.Spec.Template.Spec.Containers[i]
+		apiscorev1.SetDefaults_Container(a)
 		for j := range a.Ports {
 			b := &a.Ports[j]
 			if b.Protocol == "" {
@@ -126,6 +206,9 @@ func SetObjectDefaults_CronJob(in *batchv1.CronJob) {
 		for j := range a.Env {
 			b := &a.Env[j]
 			if b.ValueFrom != nil {
+				if b.ValueFrom.FieldRef != nil {
+					apiscorev1.SetDefaults_ObjectFieldSelector(b.ValueFrom.FieldRef)
+				}
 				if b.ValueFrom.FileKeyRef != nil {
 					if b.ValueFrom.FileKeyRef.Optional == nil {
 						var ptrVar1 bool = false
@@ -134,7 +217,13 @@ func SetObjectDefaults_CronJob(in *batchv1.CronJob) {
 				}
 			}
 		}
+		apiscorev1.SetDefaults_ResourceList(&a.Resources.Limits)
+		apiscorev1.SetDefaults_ResourceList(&a.Resources.Requests)
 		if a.LivenessProbe != nil {
+			apiscorev1.SetDefaults_Probe(a.LivenessProbe)
+			if a.LivenessProbe.ProbeHandler.HTTPGet != nil {
+				apiscorev1.SetDefaults_HTTPGetAction(a.LivenessProbe.ProbeHandler.HTTPGet)
+			}
 			if a.LivenessProbe.ProbeHandler.GRPC != nil {
 				if a.LivenessProbe.ProbeHandler.GRPC.Service == nil {
 					var ptrVar1 string = ""
@@ -143,6 +232,10 @@ func SetObjectDefaults_CronJob(in *batchv1.CronJob) {
 			}
 		}
 		if a.ReadinessProbe != nil {
+			apiscorev1.SetDefaults_Probe(a.ReadinessProbe)
+			if a.ReadinessProbe.ProbeHandler.HTTPGet != nil {
+				apiscorev1.SetDefaults_HTTPGetAction(a.ReadinessProbe.ProbeHandler.HTTPGet)
+			}
 			if a.ReadinessProbe.ProbeHandler.GRPC != nil {
 				if a.ReadinessProbe.ProbeHandler.GRPC.Service == nil {
 					var ptrVar1 string = ""
@@ -151,6 +244,10 @@ func SetObjectDefaults_CronJob(in *batchv1.CronJob) {
 			}
 		}
 		if a.StartupProbe != nil {
+			apiscorev1.SetDefaults_Probe(a.StartupProbe)
+			if a.StartupProbe.ProbeHandler.HTTPGet != nil {
+				apiscorev1.SetDefaults_HTTPGetAction(a.StartupProbe.ProbeHandler.HTTPGet)
+			}
 			if a.StartupProbe.ProbeHandler.GRPC != nil {
 				if a.StartupProbe.ProbeHandler.GRPC.Service == nil {
 					var ptrVar1 string = ""
@@ -158,9 +255,22 @@ func SetObjectDefaults_CronJob(in *batchv1.CronJob) {
 				}
 			}
 		}
+		if a.Lifecycle != nil {
+			if a.Lifecycle.PostStart != nil {
+				if a.Lifecycle.PostStart.HTTPGet != nil {
+					apiscorev1.SetDefaults_HTTPGetAction(a.Lifecycle.PostStart.HTTPGet)
+				}
+			}
+			if a.Lifecycle.PreStop != nil {
+				if a.Lifecycle.PreStop.HTTPGet != nil {
+					apiscorev1.SetDefaults_HTTPGetAction(a.Lifecycle.PreStop.HTTPGet)
+				}
+			}
+		}
 	}
 	for i := range in.Spec.JobTemplate.Spec.Template.Spec.EphemeralContainers {
 		a := &in.Spec.JobTemplate.Spec.Template.Spec.EphemeralContainers[i]
+		apiscorev1.SetDefaults_EphemeralContainer(a)
 		for j := range a.EphemeralContainerCommon.Ports {
 			b := &a.EphemeralContainerCommon.Ports[j]
 			if b.Protocol == "" {
@@ -170,6 +280,9 @@ func SetObjectDefaults_CronJob(in *batchv1.CronJob) {
 		for j := range a.EphemeralContainerCommon.Env {
 			b := &a.EphemeralContainerCommon.Env[j]
 			if b.ValueFrom != nil {
+				if b.ValueFrom.FieldRef != nil {
+					apiscorev1.SetDefaults_ObjectFieldSelector(b.ValueFrom.FieldRef)
+				}
 				if b.ValueFrom.FileKeyRef != nil {
 					if b.ValueFrom.FileKeyRef.Optional == nil {
 						var ptrVar1 bool = false
@@ -178,7 +291,13 @@ func SetObjectDefaults_CronJob(in *batchv1.CronJob) {
 				}
 			}
 		}
+		apiscorev1.SetDefaults_ResourceList(&a.EphemeralContainerCommon.Resources.Limits)
+		apiscorev1.SetDefaults_ResourceList(&a.EphemeralContainerCommon.Resources.Requests)
 		if a.EphemeralContainerCommon.LivenessProbe != nil {
+			apiscorev1.SetDefaults_Probe(a.EphemeralContainerCommon.LivenessProbe)
+			if a.EphemeralContainerCommon.LivenessProbe.ProbeHandler.HTTPGet != nil {
+				apiscorev1.SetDefaults_HTTPGetAction(a.EphemeralContainerCommon.LivenessProbe.ProbeHandler.HTTPGet)
+			}
 			if a.EphemeralContainerCommon.LivenessProbe.ProbeHandler.GRPC != nil {
 				if a.EphemeralContainerCommon.LivenessProbe.ProbeHandler.GRPC.Service == nil {
 					var ptrVar1 string = ""
@@ -187,6 +306,10 @@ func SetObjectDefaults_CronJob(in *batchv1.CronJob) {
 			}
 		}
 		if a.EphemeralContainerCommon.ReadinessProbe != nil {
+			apiscorev1.SetDefaults_Probe(a.EphemeralContainerCommon.ReadinessProbe)
+			if a.EphemeralContainerCommon.ReadinessProbe.ProbeHandler.HTTPGet != nil {
+				apiscorev1.SetDefaults_HTTPGetAction(a.EphemeralContainerCommon.ReadinessProbe.ProbeHandler.HTTPGet)
+			}
 			if a.EphemeralContainerCommon.ReadinessProbe.ProbeHandler.GRPC != nil {
 				if a.EphemeralContainerCommon.ReadinessProbe.ProbeHandler.GRPC.Service == nil {
 					var ptrVar1 string = ""
@@ -195,6 +318,10 @@ func SetObjectDefaults_CronJob(in *batchv1.CronJob) {
 			}
 		}
 		if a.EphemeralContainerCommon.StartupProbe != nil {
+			apiscorev1.SetDefaults_Probe(a.EphemeralContainerCommon.StartupProbe)
+			if a.EphemeralContainerCommon.StartupProbe.ProbeHandler.HTTPGet != nil {
+				apiscorev1.SetDefaults_HTTPGetAction(a.EphemeralContainerCommon.StartupProbe.ProbeHandler.HTTPGet)
+			}
 			if a.EphemeralContainerCommon.StartupProbe.ProbeHandler.GRPC != nil {
 				if a.EphemeralContainerCommon.StartupProbe.ProbeHandler.GRPC.Service == nil {
 					var ptrVar1 string = ""
@@ -202,6 +329,23 @@ func SetObjectDefaults_CronJob(in *batchv1.CronJob) {
 				}
 			}
 		}
+		if a.EphemeralContainerCommon.Lifecycle != nil {
+			if a.EphemeralContainerCommon.Lifecycle.PostStart != nil {
+				if a.EphemeralContainerCommon.Lifecycle.PostStart.HTTPGet != nil {
+					apiscorev1.SetDefaults_HTTPGetAction(a.EphemeralContainerCommon.Lifecycle.PostStart.HTTPGet)
+				}
+			}
+			if a.EphemeralContainerCommon.Lifecycle.PreStop != nil {
+				if a.EphemeralContainerCommon.Lifecycle.PreStop.HTTPGet != nil {
+					apiscorev1.SetDefaults_HTTPGetAction(a.EphemeralContainerCommon.Lifecycle.PreStop.HTTPGet)
+				}
+			}
+		}
+	}
+	apiscorev1.SetDefaults_ResourceList(&in.Spec.JobTemplate.Spec.Template.Spec.Overhead)
+	if in.Spec.JobTemplate.Spec.Template.Spec.Resources != nil {
+		apiscorev1.SetDefaults_ResourceList(&in.Spec.JobTemplate.Spec.Template.Spec.Resources.Limits)
+		apiscorev1.SetDefaults_ResourceList(&in.Spec.JobTemplate.Spec.Template.Spec.Resources.Requests)
 	}
 }
 
@@ -213,14 +357,24 @@ func SetObjectDefaults_CronJobList(in *batchv1.CronJobList) {
 }
 
 func SetObjectDefaults_Job(in *batchv1.Job) {
+	apiscorev1.SetDefaults_PodSpec(&in.Spec.Template.Spec)
 	for i := range in.Spec.Template.Spec.Volumes {
 		a := &in.Spec.Template.Spec.Volumes[i]
+		apiscorev1.SetDefaults_Volume(a)
+		if a.VolumeSource.HostPath != nil {
+			apiscorev1.SetDefaults_HostPathVolumeSource(a.VolumeSource.HostPath)
+		}
+		if a.VolumeSource.Secret != nil {
+			apiscorev1.SetDefaults_SecretVolumeSource(a.VolumeSource.Secret)
+		}
 		if a.VolumeSource.ISCSI != nil {
+			apiscorev1.SetDefaults_ISCSIVolumeSource(a.VolumeSource.ISCSI)
 			if a.VolumeSource.ISCSI.ISCSIInterface == "" {
 				a.VolumeSource.ISCSI.ISCSIInterface = "default"
 			}
 		}
 		if a.VolumeSource.RBD != nil {
+			apiscorev1.SetDefaults_RBDVolumeSource(a.VolumeSource.RBD)
 			if a.VolumeSource.RBD.RBDPool == "" {
 				a.VolumeSource.RBD.RBDPool = "rbd"
 			}
@@ -231,7 +385,20 @@ func SetObjectDefaults_Job(in *batchv1.Job) {
 				a.VolumeSource.RBD.Keyring = "/etc/ceph/keyring"
 			}
 		}
+		if a.VolumeSource.DownwardAPI != nil {
+			apiscorev1.SetDefaults_DownwardAPIVolumeSource(a.VolumeSource.DownwardAPI)
+			for j := range a.VolumeSource.DownwardAPI.Items {
+				b := &a.VolumeSource.DownwardAPI.Items[j]
+				if b.FieldRef != nil {
+					apiscorev1.SetDefaults_ObjectFieldSelector(b.FieldRef)
+				}
+			}
+		}
+		if a.VolumeSource.ConfigMap != nil {
+			apiscorev1.SetDefaults_ConfigMapVolumeSource(a.VolumeSource.ConfigMap)
+		}
 		if a.VolumeSource.AzureDisk != nil {
+			apiscorev1.SetDefaults_AzureDiskVolumeSource(a.VolumeSource.AzureDisk)
 			if a.VolumeSource.AzureDisk.CachingMode == nil {
 				ptrVar1 := corev1.AzureDataDiskCachingMode(corev1.AzureDataDiskCachingReadWrite)
 				a.VolumeSource.AzureDisk.CachingMode = &ptrVar1
@@ -249,7 +416,25 @@ func SetObjectDefaults_Job(in *batchv1.Job) {
 				a.VolumeSource.AzureDisk.Kind = &ptrVar1
 			}
 		}
+		if a.VolumeSource.Projected != nil {
+			apiscorev1.SetDefaults_ProjectedVolumeSource(a.VolumeSource.Projected)
+			for j := range a.VolumeSource.Projected.Sources {
+				b := &a.VolumeSource.Projected.Sources[j]
+				if b.DownwardAPI != nil {
+					for k := range b.DownwardAPI.Items {
+						c := &b.DownwardAPI.Items[k]
+						if c.FieldRef != nil {
+							apiscorev1.SetDefaults_ObjectFieldSelector(c.FieldRef)
+						}
+					}
+				}
+				if b.ServiceAccountToken != nil {
+					apiscorev1.SetDefaults_ServiceAccountTokenProjection(b.ServiceAccountToken)
+				}
+			}
+		}
 		if a.VolumeSource.ScaleIO != nil {
+			apiscorev1.SetDefaults_ScaleIOVolumeSource(a.VolumeSource.ScaleIO)
 			if a.VolumeSource.ScaleIO.StorageMode == "" {
 				a.VolumeSource.ScaleIO.StorageMode = "ThinProvisioned"
 			}
@@ -257,9 +442,17 @@ func SetObjectDefaults_Job(in *batchv1.Job) {
 				a.VolumeSource.ScaleIO.FSType = "xfs"
 			}
 		}
+		if a.VolumeSource.Ephemeral != nil {
+			if a.VolumeSource.Ephemeral.VolumeClaimTemplate != nil {
+				apiscorev1.SetDefaults_PersistentVolumeClaimSpec(&a.VolumeSource.Ephemeral.VolumeClaimTemplate.Spec)
+				apiscorev1.SetDefaults_ResourceList(&a.VolumeSource.Ephemeral.VolumeClaimTemplate.Spec.Resources.Limits)
+				apiscorev1.SetDefaults_ResourceList(&a.VolumeSource.Ephemeral.VolumeClaimTemplate.Spec.Resources.Requests)
+			}
+		}
 	}
 	for i := range in.Spec.Template.Spec.InitContainers {
 		a := &in.Spec.Template.Spec.InitContainers[i]
+		apiscorev1.SetDefaults_Container(a)
 		for j := range a.Ports {
 			b := &a.Ports[j]
 			if b.Protocol == "" {
@@ -269,6 +462,9 @@ func SetObjectDefaults_Job(in *batchv1.Job) {
 		for j := range a.Env {
 			b := &a.Env[j]
 			if b.ValueFrom != nil {
+				if b.ValueFrom.FieldRef != nil {
+					apiscorev1.SetDefaults_ObjectFieldSelector(b.ValueFrom.FieldRef)
+				}
 				if b.ValueFrom.FileKeyRef != nil {
 					if b.ValueFrom.FileKeyRef.Optional == nil {
 						var ptrVar1 bool = false
@@ -277,7 +473,13 @@ func SetObjectDefaults_Job(in *batchv1.Job) {
 				}
 			}
 		}
+		apiscorev1.SetDefaults_ResourceList(&a.Resources.Limits)
+		apiscorev1.SetDefaults_ResourceList(&a.Resources.Requests)
 		if a.LivenessProbe != nil {
+			apiscorev1.SetDefaults_Probe(a.LivenessProbe)
+			if a.LivenessProbe.ProbeHandler.HTTPGet != nil {
+				apiscorev1.SetDefaults_HTTPGetAction(a.LivenessProbe.ProbeHandler.HTTPGet)
+			}
 			if a.LivenessProbe.ProbeHandler.GRPC != nil {
 				if a.LivenessProbe.ProbeHandler.GRPC.Service == nil {
 					var ptrVar1 string = ""
@@ -286,6 +488,10 @@ func SetObjectDefaults_Job(in *batchv1.Job) {
 			}
 		}
 		if a.ReadinessProbe != nil {
+			apiscorev1.SetDefaults_Probe(a.ReadinessProbe)
+			if a.ReadinessProbe.ProbeHandler.HTTPGet != nil {
+				apiscorev1.SetDefaults_HTTPGetAction(a.ReadinessProbe.ProbeHandler.HTTPGet)
+			}
 			if a.ReadinessProbe.ProbeHandler.GRPC != nil {
 				if a.ReadinessProbe.ProbeHandler.GRPC.Service == nil {
 					var ptrVar1 string = ""
@@ -294,16 +500,33 @@ func SetObjectDefaults_Job(in *batchv1.Job) {
 			}
 		}
 		if a.StartupProbe != nil {
+			apiscorev1.SetDefaults_Probe(a.StartupProbe)
+			if a.StartupProbe.ProbeHandler.HTTPGet != nil {
+				apiscorev1.SetDefaults_HTTPGetAction(a.StartupProbe.ProbeHandler.HTTPGet)
+			}
 			if a.StartupProbe.ProbeHandler.GRPC != nil {
 				if a.StartupProbe.ProbeHandler.GRPC.Service == nil {
 					var ptrVar1 string = ""
 					a.StartupProbe.ProbeHandler.GRPC.Service = &ptrVar1
+				}
+			}
+		}
+		if a.Lifecycle != nil {
+			if a.Lifecycle.PostStart != nil {
+				if a.Lifecycle.PostStart.HTTPGet != nil {
+					apiscorev1.SetDefaults_HTTPGetAction(a.Lifecycle.PostStart.HTTPGet)
+				}
+			}
+			if a.Lifecycle.PreStop != nil {
+				if a.Lifecycle.PreStop.HTTPGet != nil {
+					apiscorev1.SetDefaults_HTTPGetAction(a.Lifecycle.PreStop.HTTPGet)
 				}
 			}
 		}
 	}
 	for i := range in.Spec.Template.Spec.Containers {
 		a := &in.Spec.Template.Spec.Containers[i]
+		apiscorev1.SetDefaults_Container(a)
 		for j := range a.Ports {
 			b := &a.Ports[j]
 			if b.Protocol == "" {
@@ -313,6 +536,9 @@ func SetObjectDefaults_Job(in *batchv1.Job) {
 		for j := range a.Env {
 			b := &a.Env[j]
 			if b.ValueFrom != nil {
+				if b.ValueFrom.FieldRef != nil {
+					apiscorev1.SetDefaults_ObjectFieldSelector(b.ValueFrom.FieldRef)
+				}
 				if b.ValueFrom.FileKeyRef != nil {
 					if b.ValueFrom.FileKeyRef.Optional == nil {
 						var ptrVar1 bool = false
@@ -321,7 +547,13 @@ func SetObjectDefaults_Job(in *batchv1.Job) {
 				}
 			}
 		}
+		apiscorev1.SetDefaults_ResourceList(&a.Resources.Limits)
+		apiscorev1.SetDefaults_ResourceList(&a.Resources.Requests)
 		if a.LivenessProbe != nil {
+			apiscorev1.SetDefaults_Probe(a.LivenessProbe)
+			if a.LivenessProbe.ProbeHandler.HTTPGet != nil {
+				apiscorev1.SetDefaults_HTTPGetAction(a.LivenessProbe.ProbeHandler.HTTPGet)
+			}
 			if a.LivenessProbe.ProbeHandler.GRPC != nil {
 				if a.LivenessProbe.ProbeHandler.GRPC.Service == nil {
 					var ptrVar1 string = ""
@@ -330,6 +562,10 @@ func SetObjectDefaults_Job(in *batchv1.Job) {
 			}
 		}
 		if a.ReadinessProbe != nil {
+			apiscorev1.SetDefaults_Probe(a.ReadinessProbe)
+			if a.ReadinessProbe.ProbeHandler.HTTPGet != nil {
+				apiscorev1.SetDefaults_HTTPGetAction(a.ReadinessProbe.ProbeHandler.HTTPGet)
+			}
 			if a.ReadinessProbe.ProbeHandler.GRPC != nil {
 				if a.ReadinessProbe.ProbeHandler.GRPC.Service == nil {
 					var ptrVar1 string = ""
@@ -338,6 +574,10 @@ func SetObjectDefaults_Job(in *batchv1.Job) {
 			}
 		}
 		if a.StartupProbe != nil {
+			apiscorev1.SetDefaults_Probe(a.StartupProbe)
+			if a.StartupProbe.ProbeHandler.HTTPGet != nil {
+				apiscorev1.SetDefaults_HTTPGetAction(a.StartupProbe.ProbeHandler.HTTPGet)
+			}
 			if a.StartupProbe.ProbeHandler.GRPC != nil {
 				if a.StartupProbe.ProbeHandler.GRPC.Service == nil {
 					var ptrVar1 string = ""
@@ -345,9 +585,22 @@ func SetObjectDefaults_Job(in *batchv1.Job) {
 				}
 			}
 		}
+		if a.Lifecycle != nil {
+			if a.Lifecycle.PostStart != nil {
+				if a.Lifecycle.PostStart.HTTPGet != nil {
+					apiscorev1.SetDefaults_HTTPGetAction(a.Lifecycle.PostStart.HTTPGet)
+				}
+			}
+			if a.Lifecycle.PreStop != nil {
+				if a.Lifecycle.PreStop.HTTPGet != nil {
+					apiscorev1.SetDefaults_HTTPGetAction(a.Lifecycle.PreStop.HTTPGet)
+				}
+			}
+		}
 	}
 	for i := range in.Spec.Template.Spec.EphemeralContainers {
 		a := &in.Spec.Template.Spec.EphemeralContainers[i]
+		apiscorev1.SetDefaults_EphemeralContainer(a)
 		for j := range a.EphemeralContainerCommon.Ports {
 			b := &a.EphemeralContainerCommon.Ports[j]
 			if b.Protocol == "" {
@@ -357,6 +610,9 @@ func SetObjectDefaults_Job(in *batchv1.Job) {
 		for j := range a.EphemeralContainerCommon.Env {
 			b := &a.EphemeralContainerCommon.Env[j]
 			if b.ValueFrom != nil {
+				if b.ValueFrom.FieldRef != nil {
+					apiscorev1.SetDefaults_ObjectFieldSelector(b.ValueFrom.FieldRef)
+				}
 				if b.ValueFrom.FileKeyRef != nil {
 					if b.ValueFrom.FileKeyRef.Optional == nil {
 						var ptrVar1 bool = false
@@ -365,7 +621,13 @@ func SetObjectDefaults_Job(in *batchv1.Job) {
 				}
 			}
 		}
+		apiscorev1.SetDefaults_ResourceList(&a.EphemeralContainerCommon.Resources.Limits)
+		apiscorev1.SetDefaults_ResourceList(&a.EphemeralContainerCommon.Resources.Requests)
 		if a.EphemeralContainerCommon.LivenessProbe != nil {
+			apiscorev1.SetDefaults_Probe(a.EphemeralContainerCommon.LivenessProbe)
+			if a.EphemeralContainerCommon.LivenessProbe.ProbeHandler.HTTPGet != nil {
+				apiscorev1.SetDefaults_HTTPGetAction(a.EphemeralContainerCommon.LivenessProbe.ProbeHandler.HTTPGet)
+			}
 			if a.EphemeralContainerCommon.LivenessProbe.ProbeHandler.GRPC != nil {
 				if a.EphemeralContainerCommon.LivenessProbe.ProbeHandler.GRPC.Service == nil {
 					var ptrVar1 string = ""
@@ -374,6 +636,10 @@ func SetObjectDefaults_Job(in *batchv1.Job) {
 			}
 		}
 		if a.EphemeralContainerCommon.ReadinessProbe != nil {
+			apiscorev1.SetDefaults_Probe(a.EphemeralContainerCommon.ReadinessProbe)
+			if a.EphemeralContainerCommon.ReadinessProbe.ProbeHandler.HTTPGet != nil {
+				apiscorev1.SetDefaults_HTTPGetAction(a.EphemeralContainerCommon.ReadinessProbe.ProbeHandler.HTTPGet)
+			}
 			if a.EphemeralContainerCommon.ReadinessProbe.ProbeHandler.GRPC != nil {
 				if a.EphemeralContainerCommon.ReadinessProbe.ProbeHandler.GRPC.Service == nil {
 					var ptrVar1 string = ""
@@ -382,6 +648,10 @@ func SetObjectDefaults_Job(in *batchv1.Job) {
 			}
 		}
 		if a.EphemeralContainerCommon.StartupProbe != nil {
+			apiscorev1.SetDefaults_Probe(a.EphemeralContainerCommon.StartupProbe)
+			if a.EphemeralContainerCommon.StartupProbe.ProbeHandler.HTTPGet != nil {
+				apiscorev1.SetDefaults_HTTPGetAction(a.EphemeralContainerCommon.StartupProbe.ProbeHandler.HTTPGet)
+			}
 			if a.EphemeralContainerCommon.StartupProbe.ProbeHandler.GRPC != nil {
 				if a.EphemeralContainerCommon.StartupProbe.ProbeHandler.GRPC.Service == nil {
 					var ptrVar1 string = ""
@@ -389,6 +659,23 @@ func SetObjectDefaults_Job(in *batchv1.Job) {
 				}
 			}
 		}
+		if a.EphemeralContainerCommon.Lifecycle != nil {
+			if a.EphemeralContainerCommon.Lifecycle.PostStart != nil {
+				if a.EphemeralContainerCommon.Lifecycle.PostStart.HTTPGet != nil {
+					apiscorev1.SetDefaults_HTTPGetAction(a.EphemeralContainerCommon.Lifecycle.PostStart.HTTPGet)
+				}
+			}
+			if a.EphemeralContainerCommon.Lifecycle.PreStop != nil {
+				if a.EphemeralContainerCommon.Lifecycle.PreStop.HTTPGet != nil {
+					apiscorev1.SetDefaults_HTTPGetAction(a.EphemeralContainerCommon.Lifecycle.PreStop.HTTPGet)
+				}
+			}
+		}
+	}
+	apiscorev1.SetDefaults_ResourceList(&in.Spec.Template.Spec.Overhead)
+	if in.Spec.Template.Spec.Resources != nil {
+		apiscorev1.SetDefaults_ResourceList(&in.Spec.Template.Spec.Resources.Limits)
+		apiscorev1.SetDefaults_ResourceList(&in.Spec.Template.Spec.Resources.Requests)
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 // Public to allow building arbitrary schemes.
 // All generated defaulters are covering - they call all nested defaulters.
 func RegisterDefaults(scheme *runtime.Scheme) error {
+	scheme.AddTypeDefaultingFunc(&resourcev1.DeviceTaintRule{}, func(obj interface{}) { SetObjectDefaults_DeviceTaintRule(obj.(*resourcev1.DeviceTaintRule)) })
+	scheme.AddTypeDefaultingFunc(&resourcev1.DeviceTaintRuleList{}, func(obj interface{}) { SetObjectDefaults_DeviceTaintRuleList(obj.(*resourcev1.DeviceTaintRuleList)) })
 	scheme.AddTypeDefaultingFunc(&resourcev1.ResourceClaim{}, func(obj interface{}) { SetObjectDefaults_ResourceClaim(obj.(*resourcev1.ResourceClaim)) })
 	scheme.AddTypeDefaultingFunc(&resourcev1.ResourceClaimList{}, func(obj interface{}) { SetObjectDefaults_ResourceClaimList(obj.(*resourcev1.ResourceClaimList)) })
 	scheme.AddTypeDefaultingFunc(&resourcev1.ResourceClaimTemplate{}, func(obj interface{}) {
@@ -25,13 +27,27 @@ func RegisterDefaults(scheme *runtime.Scheme) error {
 	scheme.AddTypeDefaultingFunc(&resourcev1.ResourceClaimTemplateList{}, func(obj interface{}) {
 		SetObjectDefaults_ResourceClaimTemplateList(obj.(*resourcev1.ResourceClaimTemplateList))
 	})
+	scheme.AddTypeDefaultingFunc(&resourcev1.ResourceSlice{}, func(obj interface{}) { SetObjectDefaults_ResourceSlice(obj.(*resourcev1.ResourceSlice)) })
+	scheme.AddTypeDefaultingFunc(&resourcev1.ResourceSliceList{}, func(obj interface{}) { SetObjectDefaults_ResourceSliceList(obj.(*resourcev1.ResourceSliceList)) })
 	return nil
+}
+
+func SetObjectDefaults_DeviceTaintRule(in *resourcev1.DeviceTaintRule) {
+	SetDefaults_DeviceTaint(&in.Spec.Taint)
+}
+
+func SetObjectDefaults_DeviceTaintRuleList(in *resourcev1.DeviceTaintRuleList) {
+	for i := range in.Items {
+		a := &in.Items[i]
+		SetObjectDefaults_DeviceTaintRule(a)
+	}
 }
 
 func SetObjectDefaults_ResourceClaim(in *resourcev1.ResourceClaim) {
 	for i := range in.Spec.Devices.Requests {
 		a := &in.Spec.Devices.Requests[i]
 		if a.Exactly != nil {
+			SetDefaults_ExactDeviceRequest(a.Exactly)
 			for j := range a.Exactly.Tolerations {
 				b := &a.Exactly.Tolerations[j]
 				if b.Operator == "" {
@@ -41,6 +57,7 @@ func SetObjectDefaults_ResourceClaim(in *resourcev1.ResourceClaim) {
 		}
 		for j := range a.FirstAvailable {
 			b := &a.FirstAvailable[j]
+			SetDefaults_DeviceSubRequest(b)
 			for k := range b.Tolerations {
 				c := &b.Tolerations[k]
 				if c.Operator == "" {
@@ -73,6 +90,7 @@ func SetObjectDefaults_ResourceClaimTemplate(in *resourcev1.ResourceClaimTemplat
 	for i := range in.Spec.Spec.Devices.Requests {
 		a := &in.Spec.Spec.Devices.Requests[i]
 		if a.Exactly != nil {
+			SetDefaults_ExactDeviceRequest(a.Exactly)
 			for j := range a.Exactly.Tolerations {
 				b := &a.Exactly.Tolerations[j]
 				if b.Operator == "" {
@@ -82,6 +100,7 @@ func SetObjectDefaults_ResourceClaimTemplate(in *resourcev1.ResourceClaimTemplat
 		}
 		for j := range a.FirstAvailable {
 			b := &a.FirstAvailable[j]
+			SetDefaults_DeviceSubRequest(b)
 			for k := range b.Tolerations {
 				c := &b.Tolerations[k]
 				if c.Operator == "" {
@@ -96,5 +115,22 @@ func SetObjectDefaults_ResourceClaimTemplateList(in *resourcev1.ResourceClaimTem
 	for i := range in.Items {
 		a := &in.Items[i]
 		SetObjectDefaults_ResourceClaimTemplate(a)
+	}
+}
+
+func SetObjectDefaults_ResourceSlice(in *resourcev1.ResourceSlice) {
+	for i := range in.Spec.Devices {
+		a := &in.Spec.Devices[i]
+		for j := range a.Taints {
+			b := &a.Taints[j]
+			SetDefaults_DeviceTaint(b)
+		}
+	}
+}
+
+func SetObjectDefaults_ResourceSliceList(in *resourcev1.ResourceSliceList) {
+	for i := range in.Items {
+		a := &in.Items[i]
+		SetObjectDefaults_ResourceSlice(a)
 	}
 }

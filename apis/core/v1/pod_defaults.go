@@ -1,0 +1,154 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/component-helpers/resource"
+)
+
+// SetDefaults_ResourceList rounds up to thousandths, the smallest parts there are.
+func SetDefaults_ResourceList(obj *corev1.ResourceList) {
+	for name, value := range *obj {
+		value.RoundUp(-3)
+		(*obj)[name] = value
+	}
+}
+
+// SetDefaults_Container pulls an image that may have changed, and reads why the
+// container ended from the usual file.
+func SetDefaults_Container(obj *corev1.Container) {
+	if obj.ImagePullPolicy == "" {
+		obj.ImagePullPolicy = pullPolicy(obj.Image)
+	}
+	setZero(&obj.TerminationMessagePath, corev1.TerminationMessagePathDefault)
+	setZero(&obj.TerminationMessagePolicy, corev1.TerminationMessageReadFile)
+}
+
+// SetDefaults_EphemeralContainer does the same.
+func SetDefaults_EphemeralContainer(obj *corev1.EphemeralContainer) {
+	SetDefaults_Container((*corev1.Container)(&obj.EphemeralContainerCommon))
+}
+
+// SetDefaults_Probe asks every ten seconds and waits for one; three failures are
+// one too many.
+func SetDefaults_Probe(obj *corev1.Probe) {
+	setZero(&obj.TimeoutSeconds, 1)
+	setZero(&obj.PeriodSeconds, 10)
+	setZero(&obj.SuccessThreshold, 1)
+	setZero(&obj.FailureThreshold, 3)
+}
+
+// SetDefaults_HTTPGetAction gets the root without encryption.
+func SetDefaults_HTTPGetAction(obj *corev1.HTTPGetAction) {
+	setZero(&obj.Path, "/")
+	setZero(&obj.Scheme, corev1.URISchemeHTTP)
+}
+
+// SetDefaults_ObjectFieldSelector means a field of v1.
+func SetDefaults_ObjectFieldSelector(obj *corev1.ObjectFieldSelector) {
+	setZero(&obj.APIVersion, "v1")
+}
+
+// SetDefaults_PodSpec gives what every spec has, also in templates. More defaults
+// here would change what templates hash to: see SetDefaults_Pod.
+func SetDefaults_PodSpec(obj *corev1.PodSpec) {
+	setZero(&obj.DNSPolicy, corev1.DNSClusterFirst)
+	setZero(&obj.RestartPolicy, corev1.RestartPolicyAlways)
+	setZero(&obj.SchedulerName, corev1.DefaultSchedulerName)
+	setPtr(&obj.TerminationGracePeriodSeconds, corev1.DefaultTerminationGracePeriodSeconds)
+	if obj.SecurityContext == nil {
+		obj.SecurityContext = &corev1.PodSecurityContext{}
+	}
+	// Two names of one thing, of which the newer wins.
+	setZero(&obj.ServiceAccountName, obj.DeprecatedServiceAccount)
+	obj.DeprecatedServiceAccount = obj.ServiceAccountName
+}
+
+// SetDefaults_Pod gives what a pod has beyond its template.
+func SetDefaults_Pod(obj *corev1.Pod) {
+	for _, list := range [][]corev1.Container{obj.Spec.Containers, obj.Spec.InitContainers} {
+		for i := range list {
+			requestLimits(&list[i].Resources)
+			for j := range list[i].Ports {
+				if port := &list[i].Ports[j]; obj.Spec.HostNetwork {
+					setZero(&port.HostPort, port.ContainerPort)
+				}
+			}
+		}
+	}
+	if obj.Spec.Resources != nil {
+		setHugePageLimits(obj)
+		setPodRequests(obj)
+	}
+	setPtr(&obj.Spec.EnableServiceLinks, corev1.DefaultEnableServiceLinks)
+}
+
+// SetDefaults_PodStatus brings the first address, which is all that old clients know,
+// and the list of all together. Old kubelets report the first alone.
+func SetDefaults_PodStatus(obj *corev1.PodStatus) {
+	switch {
+	case obj.PodIP == "" && len(obj.PodIPs) > 0:
+		obj.PodIP = obj.PodIPs[0].IP
+	case obj.PodIP != "" && (len(obj.PodIPs) == 0 || obj.PodIPs[0].IP != obj.PodIP):
+		obj.PodIPs = []corev1.PodIP{{IP: obj.PodIP}}
+	}
+}
+
+// requestLimits asks for what a container is limited to, where nothing else is asked.
+func requestLimits(r *corev1.ResourceRequirements) {
+	if r.Limits == nil {
+		return
+	}
+	fillFor(&r.Requests, r.Limits, func(corev1.ResourceName) bool { return true })
+}
+
+// fillFor adds to a list what it lacks of another.
+func fillFor(list *corev1.ResourceList, from corev1.ResourceList, which func(corev1.ResourceName) bool) {
+	for name, value := range from {
+		if _, ok := (*list)[name]; ok || !which(name) {
+			continue
+		}
+		if *list == nil {
+			*list = corev1.ResourceList{}
+		}
+		(*list)[name] = value.DeepCopy()
+	}
+}
+
+func isHugePages(name corev1.ResourceName) bool {
+	return strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix)
+}
+
+// isShared says that a pod may ask for the resource as a whole, and that it may get
+// more than it asks for.
+func isShared(name corev1.ResourceName) bool {
+	return resource.IsSupportedPodLevelResource(name) && !isHugePages(name)
+}
+
+// setHugePageLimits limits a pod to the huge pages of its containers, if it asks for
+// something but not for them.
+func setHugePageLimits(pod *corev1.Pod) {
+	r := pod.Spec.Resources
+	if len(r.Limits)+len(r.Requests) == 0 {
+		return
+	}
+	fillFor(&r.Limits, resource.AggregateContainerLimits(pod, resource.PodResourcesOptions{}), func(name corev1.ResourceName) bool {
+		_, asked := r.Requests[name]
+		return isHugePages(name) && !asked
+	})
+}
+
+// setPodRequests asks, for a pod that has limits, for what its containers ask, or else
+// for the limits.
+func setPodRequests(pod *corev1.Pod) {
+	r := pod.Spec.Resources
+	if len(r.Limits) == 0 {
+		return
+	}
+	fillFor(&r.Requests, resource.AggregateContainerRequests(pod, resource.PodResourcesOptions{}), isShared)
+	fillFor(&r.Requests, r.Limits, resource.IsSupportedPodLevelResource)
+}
