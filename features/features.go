@@ -10,6 +10,8 @@ import (
 
 // The gates that code of this module asks for.
 const (
+	// AuthorizePodWebsocketUpgradeCreatePermission asks for "create" of who opens a WebSocket to a pod.
+	AuthorizePodWebsocketUpgradeCreatePermission featuregate.Feature = "AuthorizePodWebsocketUpgradeCreatePermission"
 	// DRAConsumableCapacity shares a device by parts of its capacity.
 	DRAConsumableCapacity featuregate.Feature = "DRAConsumableCapacity"
 	// DRADerivedAttributes computes attributes of devices by expressions of a claim.
@@ -32,15 +34,23 @@ const (
 	DRAPartitionableDevices featuregate.Feature = "DRAPartitionableDevices"
 	// DRAPartitionableDevicesType names the types of partitions.
 	DRAPartitionableDevicesType featuregate.Feature = "DRAPartitionableDevicesType"
+	// ExtendWebSocketsToKubelet leaves WebSockets to kubelets that declare the feature.
+	ExtendWebSocketsToKubelet featuregate.Feature = "ExtendWebSocketsToKubelet"
 	// HPAScaleToZero lets an autoscaler with object or external metrics have minReplicas 0.
 	HPAScaleToZero featuregate.Feature = "HPAScaleToZero"
 	// InPlacePodVerticalScalingSchedulerPreemption preempts pods for the resize of one.
 	InPlacePodVerticalScalingSchedulerPreemption featuregate.Feature = "InPlacePodVerticalScalingSchedulerPreemption"
+	// PodLogsQuerySplitStreams lets a reader of a log choose stdout or stderr.
+	PodLogsQuerySplitStreams featuregate.Feature = "PodLogsQuerySplitStreams"
+	// PortForwardWebsockets carries port-forward in WebSockets.
+	PortForwardWebsockets featuregate.Feature = "PortForwardWebsockets"
 	// RelaxedServiceNameValidation lets the name of a service begin with a digit.
 	RelaxedServiceNameValidation featuregate.Feature = "RelaxedServiceNameValidation"
 	// StrictIPCIDRValidation refuses IP addresses and ranges with leading zeros and the
 	// like in fields that used to take them.
 	StrictIPCIDRValidation featuregate.Feature = "StrictIPCIDRValidation"
+	// TranslateStreamCloseWebsocketRequests turns the WebSocket protocol of exec and attach into SPDY.
+	TranslateStreamCloseWebsocketRequests featuregate.Feature = "TranslateStreamCloseWebsocketRequests"
 )
 
 // Enabled says whether a gate is on in this process.
