@@ -63,7 +63,11 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 		return fmt.Errorf("assemble API server: %w", err)
 	}
 	s.closers = append(s.closers, s.generic.Destroy) // Run does it too; a second time does nothing
-	if err := installGroups(s.generic, config, c.Groups, c.types); err != nil {
+	streams, err := s.streams(c, config)
+	if err != nil {
+		return err
+	}
+	if err := installGroups(s.generic, config, c, streams); err != nil {
 		return err
 	}
 	return s.addHooks(c, config)

@@ -151,7 +151,8 @@ func kindServer(config *genericapiserver.Config) kind.Server {
 }
 
 // installGroups builds the stores of the groups and serves them.
-func installGroups(s *genericapiserver.GenericAPIServer, config *genericapiserver.Config, groups []kind.Group, types *types) error {
+func installGroups(s *genericapiserver.GenericAPIServer, config *genericapiserver.Config, c CompletedOptions, streams *core.Streams) error {
+	types := c.types
 	evaluator, err := genericapiserver.NewResourceExpirationEvaluatorFromOptions(genericapiserver.ResourceExpirationEvaluatorOptions{
 		CurrentVersion: config.EffectiveVersion.EmulationVersion(), Prerelease: config.EffectiveVersion.BinaryVersion().PreRelease(),
 	})
@@ -159,7 +160,7 @@ func installGroups(s *genericapiserver.GenericAPIServer, config *genericapiserve
 		return err
 	}
 	var named []*genericapiserver.APIGroupInfo
-	for _, g := range groups {
+	for _, g := range c.Groups {
 		info := genericapiserver.NewDefaultAPIGroupInfo(g.Name, types.scheme, types.parameters, types.codecs)
 		if !g.Protobuf(types.scheme) {
 			info.NegotiatedSerializer = withoutProtobuf{info.NegotiatedSerializer}
@@ -174,6 +175,7 @@ func installGroups(s *genericapiserver.GenericAPIServer, config *genericapiserve
 		switch {
 		case len(info.VersionedResourcesStorageMap) == 0:
 		case g.Name == "":
+			streams.AddTo(info.VersionedResourcesStorageMap["v1"])
 			err = s.InstallLegacyAPIGroup(genericapiserver.DefaultLegacyAPIPrefix, &info)
 		default:
 			named = append(named, &info)

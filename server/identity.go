@@ -5,9 +5,11 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 	"k8s.io/apiserver/pkg/authentication/user"
@@ -25,8 +27,11 @@ const (
 	caName      = "stoa-ca"
 	servingName = "apiserver"
 	adminName   = "admin"
+	kubeletName = "apiserver-kubelet-client"
 	// adminUser is who the admin kubeconfig makes its holder.
 	adminUser = "stoa-admin"
+	// kubeletUser is whom the server is to kubelets, as with kubeadm.
+	kubeletUser = "kube-apiserver-kubelet-client"
 	// kubeconfigFile is the admin kubeconfig in the data folder.
 	kubeconfigFile = "admin.kubeconfig"
 	// kubeconfigEntry names cluster, user and context in it.
@@ -42,6 +47,8 @@ type identity struct {
 	serverName string
 	serving    dynamiccertificates.CertKeyContentProvider
 	admin      *pki.Pair
+	// kubelet is shown to kubelets; nil if the user brought one.
+	kubelet atomic.Pointer[tls.Certificate]
 }
 
 // newIdentity loads the certificates, and makes those that are missing.
@@ -54,6 +61,15 @@ func newIdentity(ctx context.Context, c CompletedOptions) (*identity, error) {
 	if i.admin, err = authority.EnsureClient(ctx, adminName, pki.Client{User: adminUser, Groups: []string{user.SystemPrivilegedGroup}}); err != nil {
 		return nil, err
 	}
+	if c.Kubelet.CertFile == "" {
+		pair, err := authority.EnsureClient(ctx, kubeletName, pki.Client{User: kubeletUser, Groups: []string{user.SystemPrivilegedGroup}})
+		if err != nil {
+			return nil, err
+		}
+		if err := i.setKubelet(pair); err != nil {
+			return nil, err
+		}
+	}
 	if c.Serving.CertFile != "" {
 		file, err := dynamiccertificates.NewDynamicServingContentFromFiles("serving-cert", c.Serving.CertFile, c.Serving.KeyFile)
 		if err != nil {
@@ -63,6 +79,16 @@ func newIdentity(ctx context.Context, c CompletedOptions) (*identity, error) {
 		return i, i.trustForeign(file, c)
 	}
 	return i, i.issueServing(ctx, c)
+}
+
+// setKubelet takes a pair for the next connection to a kubelet.
+func (i *identity) setKubelet(pair *pki.Pair) error {
+	certificate, err := tls.X509KeyPair(pair.CertPEM, pair.KeyPEM)
+	if err != nil {
+		return fmt.Errorf("client certificate for kubelets: %w", err)
+	}
+	i.kubelet.Store(&certificate)
+	return nil
 }
 
 // trustForeign makes the administrator trust a certificate that the user brought,
@@ -136,16 +162,20 @@ func (i *identity) loopback(ctx context.Context, serving *genericapiserver.Secur
 	return config, nil
 }
 
-// renew keeps the certificates on disk valid until ctx ends, and rewrites the
-// admin kubeconfig with a new certificate.
+// renew keeps the certificates on disk valid until ctx ends, rewrites the admin
+// kubeconfig with a new certificate, and shows a new one to kubelets.
 func (s *Server) renew(ctx context.Context) {
 	s.identity.authority.RenewLoop(ctx, func(name string, pair *pki.Pair) {
-		if name != adminName {
-			return
+		var err error
+		switch name {
+		case adminName:
+			s.setAdmin(pair)
+			err = s.writeAdminKubeconfig()
+		case kubeletName:
+			err = s.identity.setKubelet(pair)
 		}
-		s.setAdmin(pair)
-		if err := s.writeAdminKubeconfig(); err != nil {
-			klog.FromContext(ctx).Error(err, "Could not renew the admin kubeconfig")
+		if err != nil {
+			klog.FromContext(ctx).Error(err, "Could not use a renewed certificate", "name", name)
 		}
 	})
 }

@@ -52,6 +52,8 @@ type Options struct {
 	Etcd *EtcdOptions
 	// Authentication says whom the server believes.
 	Authentication *AuthenticationOptions
+	// Kubelet is how the server reaches kubelets.
+	Kubelet *KubeletOptions
 	// Admission is the chain of plugins that see a write before it is stored.
 	Admission *genericoptions.AdmissionOptions
 	// APIs switches groups and versions off and on.
@@ -76,6 +78,7 @@ func NewOptions() *Options {
 		Serving:        newServingOptions(),
 		Etcd:           newEtcdOptions(),
 		Authentication: &AuthenticationOptions{},
+		Kubelet:        newKubeletOptions(),
 		Admission:      newAdmissionOptions(),
 		APIs:           genericoptions.NewAPIEnablementOptions(),
 		Profiling:      true,
@@ -91,6 +94,7 @@ func (o *Options) AddFlags(sections *cliflag.NamedFlagSets) {
 	o.Etcd.AddFlags(sections.FlagSet("etcd"))
 	o.Serving.AddFlags(sections.FlagSet("secure serving"))
 	o.Authentication.AddFlags(sections.FlagSet("authentication"))
+	o.Kubelet.AddFlags(sections.FlagSet("kubelets"))
 	o.Run.AddUniversalFlags(sections.FlagSet("generic"))
 	o.APIs.AddFlags(sections.FlagSet("API enablement"))
 	o.Admission.AddFlags(sections.FlagSet("admission"))
@@ -175,6 +179,7 @@ func (c CompletedOptions) Validate() error {
 	errs = append(errs, c.Serving.Validate()...)
 	errs = append(errs, c.Etcd.Validate()...)
 	errs = append(errs, c.Authentication.Validate()...)
+	errs = append(errs, c.Kubelet.Validate()...)
 	errs = append(errs, c.Admission.Validate()...)
 	errs = append(errs, c.APIs.Validate(c.types.scheme)...)
 	return utilerrors.NewAggregate(errs)

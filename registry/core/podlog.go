@@ -30,6 +30,8 @@ var (
 	_ rest.StorageMetadata   = (*logREST)(nil)
 )
 
+func (s *Streams) log() rest.Storage { return &logREST{streams: s} }
+
 func (r *logREST) New() runtime.Object { return &corev1.Pod{} }
 
 func (r *logREST) Destroy() {}

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/proxy"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -19,6 +20,7 @@ import (
 	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
 
+	"github.com/stoa-project/stoa/apis/core"
 	"github.com/stoa-project/stoa/registry/core/kubelet"
 )
 
@@ -44,8 +46,56 @@ type Streams struct {
 	services getter[corev1.Service]
 }
 
+// AddTo adds the subresources to the paths of v1, for the kinds that are among
+// them. It is the one place that knows them all:
+//
+//	pods/log, pods/exec, pods/attach, pods/portforward   to the kubelet
+//	pods/proxy, services/proxy                           to a pod
+//	nodes/proxy                                          to a kubelet or a node
+//
+// What goes to a kubelet or to an endpoint needs nodes or pods too; without them
+// it answers that they are not there.
+func (s *Streams) AddTo(paths map[string]rest.Storage) {
+	s.pods = getterOf(paths["pods"], "pods", func(p *core.Pod) *corev1.Pod { return (*corev1.Pod)(p) })
+	s.nodes = getterOf(paths["nodes"], "nodes", func(n *core.Node) *corev1.Node { return (*corev1.Node)(n) })
+	s.services = getterOf(paths["services"], "services", func(v *core.Service) *corev1.Service { return (*corev1.Service)(v) })
+	for kind, subresources := range map[string]map[string]func() rest.Storage{
+		"pods": {
+			"log": s.log, "exec": s.exec, "attach": s.attach, "portforward": s.portForward, "proxy": s.podProxy,
+		},
+		"nodes":    {"proxy": s.nodeProxy},
+		"services": {"proxy": s.serviceProxy},
+	} {
+		if paths[kind] == nil {
+			continue
+		}
+		for name, build := range subresources {
+			paths[kind+"/"+name] = build()
+		}
+	}
+}
+
 // getter reads one object of the namespace in ctx.
 type getter[T any] func(ctx context.Context, name string) (*T, error)
+
+// getterOf reads from a store of Hub.
+func getterOf[Hub, T any](storage rest.Storage, resource string, as func(*Hub) *T) getter[T] {
+	store, ok := storage.(rest.Getter)
+	return func(ctx context.Context, name string) (*T, error) {
+		if !ok {
+			return nil, apierrors.NewNotFound(corev1.Resource(resource), name)
+		}
+		obj, err := store.Get(ctx, name, &metav1.GetOptions{})
+		if err != nil {
+			return nil, err
+		}
+		hub, isHub := any(obj).(*Hub)
+		if !isHub {
+			return nil, fmt.Errorf("get %s %q: unexpected type %T", resource, name, obj)
+		}
+		return as(hub), nil
+	}
+}
 
 // connecter is a subresource that hands the whole request to a handler.
 type connecter[O any, PO interface {
