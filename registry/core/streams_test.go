@@ -104,7 +104,7 @@ func TestPodLog(t *testing.T) {
 	k := kubelettest.Start(t)
 	client := kubernetes.NewForConfigOrDie(streamServer(t, k).Config()).CoreV1().Pods("default")
 	number := func(n int64) *int64 { return &n }
-	all := corev1.LogStreamAll
+	all, since := corev1.LogStreamAll, metav1.Unix(1e9, 0)
 	for _, tc := range []struct {
 		name, pod string
 		options   corev1.PodLogOptions
@@ -114,19 +114,21 @@ func TestPodLog(t *testing.T) {
 		{name: "parameters", pod: "two", options: corev1.PodLogOptions{
 			Container: "init", TailLines: number(0), LimitBytes: number(5), SinceSeconds: number(7), InsecureSkipTLSVerifyBackend: true,
 		}, want: "GET /containerLogs/default/two/init?limitBytes=5&sinceSeconds=7&tailLines=0 kube-apiserver-kubelet-client\n"},
+		{name: "since a time", pod: "one", options: corev1.PodLogOptions{SinceTime: &since},
+			want: "GET /containerLogs/default/one/main?sinceTime=2001-09-09T01%3A46%3A40Z kube-apiserver-kubelet-client\n"},
 		{name: "no node yet", pod: "waiting"},
 		{name: "no such pod", pod: "none", err: `pods "none" not found`},
 		{name: "no such node", pod: "lost", err: `nodes "gone" not found`},
-		{name: "no address", pod: "bare", err: `Internal error occurred: no preferred addresses found; known addresses: []`},
+		{name: "no address", pod: "bare", err: `no preferred addresses found; known addresses: []`},
 		{name: "no container", pod: "two", err: "a container name must be specified for pod two, choose one of: [init a b]"},
 		{name: "another container", pod: "two", options: corev1.PodLogOptions{Container: "c"}, err: "container c is not valid for pod two"},
 		{name: "refused by the kubelet", pod: "one", options: corev1.PodLogOptions{Previous: true}, err: "previous terminated container not found\n"},
 		{name: "redirected by the kubelet", pod: "one", options: corev1.PodLogOptions{Timestamps: true},
-			err: `Internal error occurred: Get "/elsewhere": redirects forbidden`},
+			err: `Get "/elsewhere": redirects forbidden`},
 		{name: "wrong numbers", pod: "one", options: corev1.PodLogOptions{TailLines: number(-1), LimitBytes: number(0), SinceSeconds: number(0)},
 			err: `PodLogOptions "one" is invalid: [tailLines: Invalid value: -1: must be greater than or equal to 0, limitBytes: Invalid value: 0: must be greater than 0, sinceSeconds: Invalid value: 0: must be greater than 0]`},
-		{name: "two beginnings", pod: "one", options: corev1.PodLogOptions{SinceSeconds: number(1), SinceTime: &metav1.Time{}},
-			err: "PodLogOptions \"one\" is invalid: <nil>: Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified"},
+		{name: "two beginnings", pod: "one", options: corev1.PodLogOptions{SinceSeconds: number(1), SinceTime: &since},
+			err: "PodLogOptions \"one\" is invalid: []: Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified"},
 		{name: "stream", pod: "one", options: corev1.PodLogOptions{Stream: &all}, err: `PodLogOptions "one" is invalid: stream: Forbidden: may not be specified`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
