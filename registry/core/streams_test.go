@@ -22,7 +22,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/httpstream"
-	"k8s.io/apiserver/pkg/registry/generic"
 	apirest "k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -62,7 +61,7 @@ func (f *fixed) Get(_ context.Context, name string, _ *metav1.GetOptions) (runti
 
 func (f *fixed) row() kind.Resource {
 	name := f.singular + "s"
-	return kind.Resource{Versions: []string{"v1"}, Kind: kind.Custom(name, func(*runtime.Scheme, generic.RESTOptionsGetter) (map[string]apirest.Storage, error) {
+	return kind.Resource{Versions: []string{"v1"}, Kind: kind.Custom(name, func(*runtime.Scheme, kind.Server) (map[string]apirest.Storage, error) {
 		return map[string]apirest.Storage{name: f}, nil
 	})}
 }
