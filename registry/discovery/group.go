@@ -11,12 +11,9 @@ import (
 
 // Group returns the group discovery.k8s.io.
 func Group() kind.Group {
-	v1 := []string{"v1"}
 	return kind.Group{
-		Name:    discovery.GroupName,
-		Install: kind.Types(discoveryv1.AddToScheme),
-		Resources: []kind.Resource{
-			{Kind: EndpointSlices(), Versions: v1},
-		},
+		Name:      discovery.GroupName,
+		Install:   kind.Types(discoveryv1.AddToScheme),
+		Resources: []kind.Resource{{Kind: EndpointSlices(), Versions: []string{"v1"}}},
 	}
 }

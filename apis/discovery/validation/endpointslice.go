@@ -21,6 +21,7 @@ import (
 
 const (
 	maxEndpoints = 1000
+	maxAddresses = 100
 	maxPorts     = 20000
 	maxHints     = 8
 	maxTopology  = 16
@@ -32,11 +33,13 @@ func ValidateEndpointSlice(obj *discoveryv1.EndpointSlice) field.ErrorList { ret
 // ValidateEndpointSliceUpdate judges a changed slice. Endpoints that stay as they
 // are may have addresses in forms that are not allowed any more.
 func ValidateEndpointSliceUpdate(obj, old *discoveryv1.EndpointSlice) field.ErrorList {
-	return validate(obj, old.Endpoints)
+	errs := apivalidation.ValidateImmutableField(obj.AddressType, old.AddressType, field.NewPath("addressType")).
+		WithOrigin("immutable").MarkCoveredByDeclarative().MarkBeta()
+	return append(validate(obj, old.Endpoints), errs...)
 }
 
 func validate(obj *discoveryv1.EndpointSlice, old []discoveryv1.Endpoint) field.ErrorList {
-	var errs field.ErrorList
+	errs := validateAddressType(obj.AddressType, field.NewPath("addressType"))
 	path := field.NewPath("endpoints")
 	if len(obj.Endpoints) > maxEndpoints {
 		errs = append(errs, field.TooMany(path, len(obj.Endpoints), maxEndpoints))
@@ -53,8 +56,25 @@ func validate(obj *discoveryv1.EndpointSlice, old []discoveryv1.Endpoint) field.
 	return append(errs, validatePorts(obj.Ports, field.NewPath("ports"))...)
 }
 
+// validateAddressType says what a tag says as well.
+func validateAddressType(t discoveryv1.AddressType, path *field.Path) field.ErrorList {
+	known := []discoveryv1.AddressType{discoveryv1.AddressTypeFQDN, discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6}
+	switch {
+	case t == "":
+		return field.ErrorList{field.Required(path, "").MarkCoveredByDeclarative().MarkBeta()}
+	case !slices.Contains(known, t):
+		return field.ErrorList{field.NotSupported(path, t, known).MarkCoveredByDeclarative().MarkBeta()}
+	}
+	return nil
+}
+
 func validateEndpoint(e *discoveryv1.Endpoint, addresses discoveryv1.AddressType, path *field.Path, before []string) field.ErrorList {
 	var errs field.ErrorList
+	if len(e.Addresses) == 0 {
+		errs = append(errs, field.Required(path.Child("addresses"), "").MarkCoveredByDeclarative().MarkBeta())
+	} else if len(e.Addresses) > maxAddresses {
+		errs = append(errs, field.TooMany(path.Child("addresses"), len(e.Addresses), maxAddresses).WithOrigin("maxItems").MarkCoveredByDeclarative().MarkBeta())
+	}
 	for i, address := range e.Addresses {
 		path := path.Child("addresses").Index(i)
 		switch addresses {

@@ -37,14 +37,13 @@ func ValidateIngressClassUpdate(obj, old *networkingv1.IngressClass) field.Error
 	return append(errs, ValidateIngressClass(obj)...)
 }
 
-// validateParameters leaves it to tags that kind and name are there.
 func validateParameters(ref *networkingv1.IngressClassParametersReference, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if ref.APIGroup != nil {
 		errs = invalidEach(path.Child("apiGroup"), *ref.APIGroup, validation.IsDNS1123Subdomain(*ref.APIGroup))
 	}
-	errs = append(errs, validateSegment(ref.Kind, path.Child("kind"))...)
-	errs = append(errs, validateSegment(ref.Name, path.Child("name"))...)
+	errs = append(errs, requireSegment(ref.Kind, path.Child("kind"))...)
+	errs = append(errs, requireSegment(ref.Name, path.Child("name"))...)
 	if ref.Scope == nil {
 		return append(errs, field.Required(path.Child("scope"), ""))
 	}
@@ -62,10 +61,10 @@ func validateParameters(ref *networkingv1.IngressClassParametersReference, path 
 	return errs
 }
 
-// validateSegment judges what becomes a part of a URL, if it is there.
-func validateSegment(value string, path *field.Path) field.ErrorList {
+// requireSegment judges what becomes a part of a URL, and is required by a tag too.
+func requireSegment(value string, path *field.Path) field.ErrorList {
 	if value == "" {
-		return nil
+		return field.ErrorList{required(path)}
 	}
 	return invalidEach(path, value, content.IsPathSegmentName(value))
 }

@@ -5,11 +5,11 @@ package validation
 
 import (
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	netutils "k8s.io/utils/net"
-	"k8s.io/utils/ptr"
 )
 
 // ValidateIPAddressName demands an address in its canonical form.
@@ -21,17 +21,29 @@ func ValidateIPAddressName(name string, _ bool) []string {
 	return texts
 }
 
-// ValidateIPAddress judges a new address, of which tags require most.
+// ValidateIPAddress judges a new address.
 func ValidateIPAddress(obj *networkingv1.IPAddress) field.ErrorList {
-	path := field.NewPath("spec", "parentRef")
-	ref := ptr.Deref(obj.Spec.ParentRef, networkingv1.ParentReference{})
+	path, ref := field.NewPath("spec", "parentRef"), obj.Spec.ParentRef
+	if ref == nil {
+		return field.ErrorList{required(path)}
+	}
 	var errs field.ErrorList
 	if ref.Group != "" { // that of services is empty
 		errs = invalidEach(path.Child("group"), ref.Group, validation.IsDNS1123Subdomain(ref.Group))
 	}
-	errs = append(errs, validateSegment(ref.Resource, path.Child("resource"))...)
-	errs = append(errs, validateSegment(ref.Name, path.Child("name"))...)
-	return append(errs, validateSegment(ref.Namespace, path.Child("namespace"))...)
+	errs = append(errs, requireSegment(ref.Resource, path.Child("resource"))...)
+	errs = append(errs, requireSegment(ref.Name, path.Child("name"))...)
+	if ref.Namespace != "" {
+		errs = append(errs, invalidEach(path.Child("namespace"), ref.Namespace, content.IsPathSegmentName(ref.Namespace))...)
+	}
+	return errs
+}
+
+// ValidateIPAddressUpdate judges a changed address.
+func ValidateIPAddressUpdate(obj, old *networkingv1.IPAddress) field.ErrorList {
+	errs := apivalidation.ValidateImmutableField(obj.Spec.ParentRef, old.Spec.ParentRef, field.NewPath("spec", "parentRef")).
+		WithOrigin("immutable").MarkCoveredByDeclarative().MarkBeta()
+	return append(errs, ValidateIPAddress(obj)...)
 }
 
 // ValidateServiceCIDR judges new ranges for cluster IPs.

@@ -136,7 +136,7 @@ func (p policy) validatePeer(peer *networkingv1.NetworkPolicyPeer, path *field.P
 
 func (p policy) validateIPBlock(block *networkingv1.IPBlock, path *field.Path) field.ErrorList {
 	if block.CIDR == "" {
-		return nil // a tag requires it
+		return field.ErrorList{required(path.Child("cidr"))}
 	}
 	errs := corevalidation.IsValidCIDRForLegacyField(path.Child("cidr"), block.CIDR, p.before)
 	_, all, err := netutils.ParseCIDRSloppy(block.CIDR)
@@ -165,6 +165,11 @@ func invalidEach(path *field.Path, value any, texts []string) field.ErrorList {
 		errs = append(errs, field.Invalid(path, value, text))
 	}
 	return errs
+}
+
+// required is the error for what a tag requires as well.
+func required(path *field.Path) *field.Error {
+	return field.Required(path, "").MarkCoveredByDeclarative().MarkBeta()
 }
 
 // oneOf demands one of the values supported, which the error lists in their order.
