@@ -46,6 +46,10 @@ test-race: ## Run all tests with the race detector.
 bench: build ## Measure start-up, memory and requests, beside two yardsticks.
 	@go run ./test/bench $(ARGS)
 
+.PHONY: parity
+parity: ## Compare every answer with kube-apiserver's; ARGS="-only apps_v1 -show" for some.
+	@cd test/parity && go test -count=1 -timeout 20m -v -run TestParity . -args -full $(ARGS)
+
 .PHONY: update
 update: ## Generate code and reference documents anew.
 	@hack/all.sh update

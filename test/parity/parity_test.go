@@ -22,7 +22,8 @@ import (
 var (
 	full   = flag.Bool("full", false, "replay every case instead of a sample")
 	update = flag.Bool("update", false, "with -full, write testdata/gaps.tsv anew; it never lets a level fall")
-	only   = flag.String("only", "", "replay only files whose name contains this, and print what does not agree")
+	only   = flag.String("only", "", "replay only files whose name contains this")
+	show   = flag.Bool("show", false, "print each case that does not agree exactly")
 )
 
 const (
@@ -134,7 +135,7 @@ func judge(t *testing.T, outcomes []Outcome) {
 			report(t, o, want)
 			level = want // the floor does not fall
 		}
-		if *only != "" && o.Level < Exact && testing.Verbose() {
+		if *show && o.Level < Exact {
 			t.Logf("%s: %s\n  want %s\n  got  %s", o.File, o.Case, o.Want, o.Got)
 		}
 		if level < Exact {
