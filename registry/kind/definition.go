@@ -122,8 +122,8 @@ type Strategy[T any] struct {
 	// StatusWarnings returns the warnings for a valid write to /status. Nil: none.
 	StatusWarnings func(ctx context.Context, obj, old *T) []string
 	// Declarative configures the validation by tags of a create (old nil), an update
-	// or a write to a subresource. Every option that a tag of the type names must be
-	// in it. Nil: the tags name none.
+	// or a write to a subresource. Options that tags name and that are no feature
+	// gates must be in it; those that are need not. Nil: there are none.
 	Declarative func(ctx context.Context, obj, old *T) rest.DeclarativeValidationConfig
 	// CheckGracefulDelete says whether a delete only marks the object at first, to
 	// end after options.GracePeriodSeconds, which it sets. Nil: a delete is at once.

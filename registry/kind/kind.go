@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -17,6 +18,7 @@ import (
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/storage/names"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
 
 	"github.com/stoa-project/stoa/apis/autoscaling"
 	autoscalingv1 "github.com/stoa-project/stoa/apis/autoscaling/v1"
@@ -45,6 +47,9 @@ type kind[T any, PT Object[T]] struct {
 	table *table[T, PT]
 	// group is the API group it is served in.
 	group string
+	// gates are the feature gates, which validation by tags asks for. They are read on
+	// first use, after the flags.
+	gates func() map[string]bool
 }
 
 // New returns the kind that a definition describes. Only T is ever spelled.
@@ -52,7 +57,15 @@ func New[T any, PT Object[T]](d Definition[T]) Kind {
 	if d.Singular == "" {
 		d.Singular = strings.ToLower(d.Kind)
 	}
-	return &kind[T, PT]{Definition: d, table: newTable[T, PT](d.Columns)}
+	return &kind[T, PT]{Definition: d, table: newTable[T, PT](d.Columns), gates: sync.OnceValue(featureGates)}
+}
+
+func featureGates() map[string]bool {
+	out := map[string]bool{}
+	for name := range utilfeature.DefaultMutableFeatureGate.GetAll() {
+		out[string(name)] = utilfeature.DefaultFeatureGate.Enabled(name)
+	}
+	return out
 }
 
 func (k *kind[T, PT]) Resource() string { return k.Plural }

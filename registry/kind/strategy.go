@@ -5,6 +5,7 @@ package kind
 
 import (
 	"context"
+	"maps"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -155,10 +156,14 @@ func (s mainStrategy[T, PT]) DeclarativeValidationConfig(ctx context.Context, ob
 
 func (k *kind[T, PT]) declarative(ctx context.Context, obj, old runtime.Object) rest.DeclarativeValidationConfig {
 	if k.Strategy.Declarative == nil {
-		return rest.DeclarativeValidationConfig{}
+		return rest.DeclarativeValidationConfig{Options: k.gates()}
 	}
 	before, _ := old.(PT)
-	return k.Strategy.Declarative(ctx, (*T)(obj.(PT)), (*T)(before))
+	config := k.Strategy.Declarative(ctx, (*T)(obj.(PT)), (*T)(before))
+	options := maps.Clone(k.gates())
+	maps.Copy(options, config.Options)
+	config.Options = options
+	return config
 }
 
 func (k *kind[T, PT]) counted() bool { return k.Spec.set() && !k.NoGeneration }
