@@ -13,12 +13,14 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apiserver/pkg/registry/generic"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/healthz"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/klog/v2"
 
+	"github.com/stoa-project/stoa/registry/core"
 	"github.com/stoa-project/stoa/registry/kind"
 	"github.com/stoa-project/stoa/server/bootstrap"
 	"github.com/stoa-project/stoa/server/storage"
@@ -59,27 +61,24 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	if err != nil {
 		return err
 	}
-	if s.generic, err = config.Complete(shared).New("stoa", genericapiserver.NewEmptyDelegate()); err != nil {
-		return fmt.Errorf("assemble API server: %w", err)
+	chain := &assembly{
+		options: c, config: config, informers: shared, proxy: s.frontProxy, etcd: upstream,
+		streams: func(config *genericapiserver.Config) (*core.Streams, error) { return s.streams(c, config) },
+		decorate: func(getter generic.RESTOptionsGetter) generic.RESTOptionsGetter {
+			return clients.RESTOptionsGetter(ctx, getter, func(schema.GroupResource) bool { return !upstream.EnableWatchCache })
+		},
+	}
+	if s.generic, err = chain.build(); err != nil {
+		return err
 	}
 	s.closers = append(s.closers, s.generic.Destroy) // Run does it too; a second time does nothing
-	streams, err := s.streams(c, config)
-	if err != nil {
-		return err
-	}
-	if err := installGroups(s.generic, config, c, streams); err != nil {
-		return err
-	}
 	return s.addHooks(c, config)
 }
 
 // addHooks adds what has to happen between serving and being ready. An error of a
 // hook would end the process, so they try again instead.
 func (s *Server) addHooks(c CompletedOptions, config *genericapiserver.Config) error {
-	if err := s.generic.AddPostStartHook("storage-readiness", s.generic.StorageReadinessHook.Hook); err != nil {
-		return err
-	}
-	if !servesNamespaces(c.Groups, config) {
+	if !serves(c.Groups, config, namespaces) {
 		return nil
 	}
 	client, err := kubernetes.NewForConfig(config.LoopbackClientConfig)
@@ -98,14 +97,15 @@ func (s *Server) addHooks(c CompletedOptions, config *genericapiserver.Config) e
 	})
 }
 
-// servesNamespaces says whether there are namespaces, which a program with groups
-// of its own may do without.
-func servesNamespaces(groups []kind.Group, config *genericapiserver.Config) bool {
-	core := func(g kind.Group) bool {
-		return g.Name == "" && slices.ContainsFunc(g.Resources, func(r kind.Resource) bool { return r.Kind.Resource() == "namespaces" })
+// namespaces are what a program with groups of its own may do without.
+var namespaces = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"} //nolint:gochecknoglobals // constant
+
+// serves says whether the groups have a resource and it is not switched off.
+func serves(groups []kind.Group, config *genericapiserver.Config, resource schema.GroupVersionResource) bool {
+	has := func(g kind.Group) bool {
+		return g.Name == resource.Group && slices.ContainsFunc(g.Resources, func(r kind.Resource) bool { return r.Kind.Resource() == resource.Resource })
 	}
-	return slices.ContainsFunc(groups, core) &&
-		config.MergedResourceConfig.ResourceEnabled(schema.GroupVersionResource{Version: "v1", Resource: "namespaces"})
+	return slices.ContainsFunc(groups, has) && config.MergedResourceConfig.ResourceEnabled(resource)
 }
 
 // addHealthChecks makes health depend on an answer from each etcd cluster, and

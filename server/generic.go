@@ -61,7 +61,7 @@ func newTypes(groups []kind.Group) (*types, error) {
 }
 
 // genericConfig makes the configuration of the handler chain. It opens nothing.
-func (c CompletedOptions) genericConfig(serving *genericapiserver.SecureServingInfo, loopback *rest.Config, clientCAs []dynamiccertificates.CAContentProvider) (*genericapiserver.Config, error) {
+func (c CompletedOptions) genericConfig(serving *genericapiserver.SecureServingInfo, loopback *rest.Config, clientCAs []dynamiccertificates.CAContentProvider, proxy *frontProxy) (*genericapiserver.Config, error) {
 	config := genericapiserver.NewConfig(c.types.codecs)
 	if err := c.Run.ApplyTo(config); err != nil {
 		return nil, err
@@ -71,8 +71,8 @@ func (c CompletedOptions) genericConfig(serving *genericapiserver.SecureServingI
 	config.EnableProfiling = c.Profiling
 	config.LongRunningFunc = filters.BasicLongRunningRequestCheck(
 		sets.NewString("watch", "proxy"), sets.NewString("attach", "exec", "proxy", "log", "portforward"))
-	namer := openapinamer.NewDefinitionNamer(c.types.scheme)
-	getDefinitions := definitions(c.Groups)
+	namer := openapinamer.NewDefinitionNamer(append(c.extensionSchemes(), c.types.scheme)...)
+	getDefinitions := c.definitions()
 	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(getDefinitions, namer)
 	config.OpenAPIConfig.Info.Title = "Stoa"
 	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(getDefinitions, namer)
@@ -80,14 +80,17 @@ func (c CompletedOptions) genericConfig(serving *genericapiserver.SecureServingI
 	if err := c.APIs.ApplyTo(config, servedVersions(c.Groups), c.types.scheme); err != nil {
 		return nil, fmt.Errorf("--runtime-config: %w", err)
 	}
-	return config, secure(config, clientCAs)
+	return config, secure(config, clientCAs, proxy)
 }
 
 // secure sets who is believed to be whom, and that only administrators may do
 // anything but look at health and version.
-func secure(config *genericapiserver.Config, clientCAs []dynamiccertificates.CAContentProvider) error {
+func secure(config *genericapiserver.Config, clientCAs []dynamiccertificates.CAContentProvider, proxy *frontProxy) error {
+	methods, err := proxy.authenticate(config)
+	if err != nil {
+		return err
+	}
 	// One authenticator for each: a union of CAs is parsed anew whenever it is asked.
-	var methods []authenticator.Request
 	for _, ca := range clientCAs {
 		if err := config.Authentication.ApplyClientCert(ca, config.SecureServing); err != nil {
 			return fmt.Errorf("client CA: %w", err)
@@ -133,7 +136,7 @@ func (c CompletedOptions) admit(config *genericapiserver.Config) (informers.Shar
 	}
 	factory := informers.NewSharedInformerFactory(client, resync)
 	admission := *c.Admission
-	if !servesNamespaces(c.Groups, config) {
+	if !serves(c.Groups, config, namespaces) {
 		// It would wait for namespaces without end.
 		admission.DisablePlugins = append(slices.Clone(admission.DisablePlugins), lifecycle.PluginName)
 	}

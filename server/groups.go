@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	crdopenapi "k8s.io/apiextensions-apiserver/pkg/generated/openapi"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -15,6 +16,7 @@ import (
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 	serverstorage "k8s.io/apiserver/pkg/server/storage"
 	openapiutil "k8s.io/apiserver/pkg/util/openapi"
+	aggregatoropenapi "k8s.io/kube-aggregator/pkg/generated/openapi"
 	"k8s.io/kube-openapi/pkg/common"
 
 	"github.com/stoa-project/stoa/generated/openapi"
@@ -87,11 +89,18 @@ func servedVersions(groups []kind.Group) *serverstorage.ResourceConfig {
 	return config
 }
 
-// definitions are the OpenAPI definitions of all groups.
-func definitions(groups []kind.Group) common.GetOpenAPIDefinitions {
+// definitions are the OpenAPI definitions of all groups, those of the extensions
+// included.
+func (o *Options) definitions() common.GetOpenAPIDefinitions {
 	return openapiutil.GetOpenAPIDefinitionsWithoutDisabledFeatures(func(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
 		all := openapi.GetOpenAPIDefinitions(ref)
-		for _, g := range groups {
+		if o.CustomResources {
+			maps.Copy(all, crdopenapi.GetOpenAPIDefinitions(ref))
+		}
+		if o.Aggregation.Enabled {
+			maps.Copy(all, aggregatoropenapi.GetOpenAPIDefinitions(ref))
+		}
+		for _, g := range o.Groups {
 			if g.OpenAPI != nil {
 				maps.Copy(all, g.OpenAPI(ref))
 			}

@@ -165,6 +165,9 @@ func (i *identity) loopback(ctx context.Context, serving *genericapiserver.Secur
 // renew keeps the certificates on disk valid until ctx ends, rewrites the admin
 // kubeconfig with a new certificate, and shows a new one to kubelets.
 func (s *Server) renew(ctx context.Context) {
+	if proxy := s.frontProxy.authority; proxy != nil {
+		go proxy.RenewLoop(ctx, nil) // who uses the files watches them
+	}
 	s.identity.authority.RenewLoop(ctx, func(name string, pair *pki.Pair) {
 		var err error
 		switch name {

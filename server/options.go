@@ -58,6 +58,11 @@ type Options struct {
 	Admission *genericoptions.AdmissionOptions
 	// APIs switches groups and versions off and on.
 	APIs *genericoptions.APIEnablementOptions
+	// CustomResources serves CustomResourceDefinitions and what they define. Off, the
+	// kind does not exist and costs nothing.
+	CustomResources bool
+	// Aggregation puts other API servers behind this one.
+	Aggregation *AggregationOptions
 	// Profiling serves /debug/pprof to administrators.
 	Profiling bool
 }
@@ -72,16 +77,18 @@ func NewOptions() *Options {
 	run := genericoptions.NewServerRunOptionsForComponent(compatibility.DefaultKubeComponent, registry)
 	run.ShutdownWatchTerminationGracePeriod = defaultWatchDrain
 	return &Options{
-		Groups:         DefaultGroups(),
-		DataDir:        DefaultDataDir,
-		Run:            run,
-		Serving:        newServingOptions(),
-		Etcd:           newEtcdOptions(),
-		Authentication: &AuthenticationOptions{},
-		Kubelet:        newKubeletOptions(),
-		Admission:      newAdmissionOptions(),
-		APIs:           genericoptions.NewAPIEnablementOptions(),
-		Profiling:      true,
+		Groups:          DefaultGroups(),
+		DataDir:         DefaultDataDir,
+		Run:             run,
+		Serving:         newServingOptions(),
+		Etcd:            newEtcdOptions(),
+		Authentication:  newAuthenticationOptions(),
+		Kubelet:         newKubeletOptions(),
+		Admission:       newAdmissionOptions(),
+		APIs:            genericoptions.NewAPIEnablementOptions(),
+		CustomResources: true,
+		Aggregation:     newAggregationOptions(),
+		Profiling:       true,
 	}
 }
 
@@ -96,7 +103,10 @@ func (o *Options) AddFlags(sections *cliflag.NamedFlagSets) {
 	o.Authentication.AddFlags(sections.FlagSet("authentication"))
 	o.Kubelet.AddFlags(sections.FlagSet("kubelets"))
 	o.Run.AddUniversalFlags(sections.FlagSet("generic"))
-	o.APIs.AddFlags(sections.FlagSet("API enablement"))
+	apis := sections.FlagSet("API enablement")
+	o.APIs.AddFlags(apis)
+	apis.BoolVar(&o.CustomResources, "custom-resources", o.CustomResources, "Serve CustomResourceDefinitions and the resources that they define.")
+	o.Aggregation.AddFlags(sections.FlagSet("aggregation"))
 	o.Admission.AddFlags(sections.FlagSet("admission"))
 	sections.FlagSet("features").BoolVar(&o.Profiling, "profiling", o.Profiling, "Enable profiling via web interface host:port/debug/pprof/")
 }
@@ -181,6 +191,11 @@ func (c CompletedOptions) Validate() error {
 	errs = append(errs, c.Authentication.Validate()...)
 	errs = append(errs, c.Kubelet.Validate()...)
 	errs = append(errs, c.Admission.Validate()...)
-	errs = append(errs, c.APIs.Validate(c.types.scheme)...)
+	errs = append(errs, c.Aggregation.Validate()...)
+	registries := []genericoptions.GroupRegistry{c.types.scheme}
+	for _, scheme := range c.extensionSchemes() {
+		registries = append(registries, scheme)
+	}
+	errs = append(errs, c.APIs.Validate(registries...)...)
 	return utilerrors.NewAggregate(errs)
 }

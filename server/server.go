@@ -15,6 +15,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/client-go/rest"
 
 	"github.com/stoa-project/stoa/server/etcd"
@@ -42,6 +43,9 @@ type Server struct {
 	listener   *listener
 	closeDelay time.Duration
 	drained    <-chan struct{} // closed when every request has been answered
+
+	clientCAs  []dynamiccertificates.CAContentProvider
+	frontProxy *frontProxy
 
 	mu       sync.Mutex // guards the parts of identity that are renewed
 	identity *identity
@@ -109,12 +113,17 @@ func (s *Server) prepare(ctx context.Context, c CompletedOptions) (*genericapise
 	if err != nil {
 		return nil, err
 	}
-	clientCAs, err := c.Authentication.clientCAs(s.identity.ca)
+	if s.clientCAs, err = c.Authentication.clientCAs(s.identity.ca); err != nil {
+		return nil, err
+	}
+	proxy, remove, err := newFrontProxy(ctx, c)
+	s.closers = append(s.closers, remove)
 	if err != nil {
 		return nil, err
 	}
+	s.frontProxy = proxy
 	s.url, s.dataDir = c.url(listener.Addr()), c.DataDir
-	return c.genericConfig(serving, loopback, clientCAs)
+	return c.genericConfig(serving, loopback, s.clientCAs, proxy)
 }
 
 // url is where clients on this machine reach the server.

@@ -45,7 +45,8 @@ type Clients struct {
 
 	mu     sync.Mutex
 	shared map[string]*shared
-	stores []func() // closes the stores that were made
+	stores map[int]func() // closes the stores that were made and are not closed yet
+	made   int
 	closed bool
 }
 

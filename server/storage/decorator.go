@@ -78,12 +78,23 @@ func (c *Clients) decorator(ctx context.Context, cached bool) generic.StorageDec
 }
 
 // own makes a function that closes a store safe to call twice, by who serves the
-// store and by Close.
+// store and by Close. Stores of custom resources come and go, so one that is closed
+// is forgotten.
 func (c *Clients) own(closeStore func()) factory.DestroyFunc {
-	once := sync.OnceFunc(closeStore)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stores = append(c.stores, once)
+	c.made++
+	id := c.made
+	once := sync.OnceFunc(func() {
+		closeStore()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.stores, id)
+	})
+	if c.stores == nil {
+		c.stores = map[int]func(){}
+	}
+	c.stores[id] = once
 	return once
 }
 

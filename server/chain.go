@@ -1,0 +1,164 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+
+	crdserver "k8s.io/apiextensions-apiserver/pkg/apiserver"
+	crdinformers "k8s.io/apiextensions-apiserver/pkg/client/informers/externalversions/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/endpoints/discovery/aggregated"
+	genericfilters "k8s.io/apiserver/pkg/endpoints/filters"
+	openapinamer "k8s.io/apiserver/pkg/endpoints/openapi"
+	"k8s.io/apiserver/pkg/registry/generic"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
+	serverstorage "k8s.io/apiserver/pkg/server/storage"
+	"k8s.io/apiserver/pkg/util/notfoundhandler"
+	"k8s.io/apiserver/pkg/util/webhook"
+	"k8s.io/client-go/informers"
+	aggregatorscheme "k8s.io/kube-aggregator/pkg/apiserver/scheme"
+	"k8s.io/kube-openapi/pkg/common"
+
+	"github.com/stoa-project/stoa/registry/core"
+	"github.com/stoa-project/stoa/server/openapi"
+)
+
+// assembly is what the servers of the chain are made from. A request goes to the
+// aggregator, the own groups, custom resources, and is then not found; each that is
+// switched off is not there at all.
+type assembly struct {
+	options   CompletedOptions
+	config    *genericapiserver.Config // for copies; never completed
+	chain     func(http.Handler, *genericapiserver.Config) http.Handler
+	informers informers.SharedInformerFactory
+	resolver  webhook.ServiceResolver
+	proxy     *frontProxy
+	// streams returns what subresources that send requests on need.
+	streams func(*genericapiserver.Config) (*core.Streams, error)
+	// etcd is where the extensions store; decorate has that done through the clients
+	// that all share.
+	etcd     genericoptions.EtcdOptions
+	decorate func(generic.RESTOptionsGetter) generic.RESTOptionsGetter
+
+	// crds and remotes are nil if they are switched off.
+	crds    crdinformers.CustomResourceDefinitionInformer
+	remotes *openapi.Remotes
+	members []*genericapiserver.GenericAPIServer // the last one is in front
+}
+
+// build makes the servers and returns the one in front.
+func (a *assembly) build() (*genericapiserver.GenericAPIServer, error) {
+	a.chain, a.config.BuildHandlerChainFunc = a.config.BuildHandlerChainFunc, passOn
+	a.config.AggregatedDiscoveryGroupManager = aggregated.NewResourceManager("apis") // one for all
+	a.config.SkipOpenAPIInstallation = true                                          // publish does it
+	var err error
+	if a.resolver, err = a.newResolver(); err != nil {
+		return nil, err
+	}
+	target := genericapiserver.NewEmptyDelegateWithCustomHandler(
+		notfoundhandler.New(a.options.types.codecs, genericfilters.NoMuxAndDiscoveryIncompleteKey))
+	if a.options.CustomResources {
+		if target, err = a.addCustomResources(target); err != nil {
+			return nil, err
+		}
+	}
+	config := *a.config
+	if !a.options.Aggregation.Enabled {
+		config.BuildHandlerChainFunc = a.chain
+	}
+	front, err := config.Complete(a.informers).New("stoa", target)
+	if err != nil {
+		return nil, fmt.Errorf("assemble API server: %w", err)
+	}
+	a.members = append(a.members, front)
+	streams, err := a.streams(&config)
+	if err == nil {
+		err = installGroups(front, &config, a.options, streams)
+	}
+	if err != nil {
+		front.Destroy()
+		return nil, err
+	}
+	if err := front.AddPostStartHook("storage-readiness", front.StorageReadinessHook.Hook); err != nil {
+		return nil, err
+	}
+	if a.options.Aggregation.Enabled {
+		if front, err = a.addAggregator(front); err != nil {
+			return nil, err
+		}
+	}
+	a.publish(front, &config)
+	return front, nil
+}
+
+// passOn is the handler chain of a server that gets its requests from another one,
+// which has asked who the user is and what he may do.
+func passOn(handler http.Handler, _ *genericapiserver.Config) http.Handler { return handler }
+
+// member returns the configuration of an extension, with its own types.
+func (a *assembly) member(scheme *runtime.Scheme, versions *serverstorage.ResourceConfig, definitions common.GetOpenAPIDefinitions) (*genericapiserver.Config, error) {
+	config := *a.config
+	config.PostStartHooks = map[string]genericapiserver.PostStartHookConfigEntry{}
+	// Only for server-side apply; what is published is built by publish.
+	config.OpenAPIConfig = nil
+	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(definitions, openapinamer.NewDefinitionNamer(scheme))
+	if err := a.options.APIs.ApplyTo(&config, versions, scheme); err != nil {
+		return nil, fmt.Errorf("--runtime-config: %w", err)
+	}
+	return &config, nil
+}
+
+// storage is where an extension stores its own kind: as JSON, below the name of its
+// group.
+func (a *assembly) storage(codec runtime.Codec, version runtime.GroupVersioner) generic.RESTOptionsGetter {
+	config := a.etcd.StorageConfig
+	config.Codec, config.EncodeVersioner = codec, version
+	return a.decorate(a.etcd.CreateRESTOptionsGetter(&genericoptions.SimpleStorageFactory{StorageConfig: config}, a.config.ResourceTransformers))
+}
+
+// newResolver returns what finds the addresses of services, if there are services.
+func (a *assembly) newResolver() (webhook.ServiceResolver, error) {
+	if !a.servesServices() {
+		return noServices{}, nil
+	}
+	own, err := url.Parse(a.config.LoopbackClientConfig.Host)
+	if err != nil {
+		return nil, fmt.Errorf("loopback address: %w", err)
+	}
+	return newResolver(a.informers, own)
+}
+
+func (a *assembly) servesServices() bool {
+	return serves(a.options.Groups, a.config, schema.GroupVersionResource{Version: "v1", Resource: "services"}) &&
+		serves(a.options.Groups, a.config, schema.GroupVersionResource{Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"})
+}
+
+// publish serves the OpenAPI documents of all servers at the one in front.
+func (a *assembly) publish(front *genericapiserver.GenericAPIServer, config *genericapiserver.Config) {
+	publisher := &openapi.Publisher{V2: config.OpenAPIConfig, V3: config.OpenAPIV3Config, Remotes: a.remotes}
+	for i := len(a.members) - 1; i >= 0; i-- {
+		publisher.Containers = append(publisher.Containers, a.members[i].Handler.GoRestfulContainer)
+	}
+	if a.crds != nil {
+		publisher.Definitions = a.crds.Lister()
+	}
+	publisher.Install(front.Handler.NonGoRestfulMux)
+}
+
+// extensionSchemes are the types of the extensions that are switched on.
+func (o *Options) extensionSchemes() []*runtime.Scheme {
+	var out []*runtime.Scheme
+	if o.CustomResources {
+		out = append(out, crdserver.Scheme)
+	}
+	if o.Aggregation.Enabled {
+		out = append(out, aggregatorscheme.Scheme)
+	}
+	return out
+}

@@ -1,0 +1,147 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"fmt"
+	"strings"
+
+	apiextensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	crdinformers "k8s.io/apiextensions-apiserver/pkg/client/informers/externalversions/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/tools/cache"
+	apiregistration "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+	aggregator "k8s.io/kube-aggregator/pkg/apiserver"
+	registrationclient "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset/typed/apiregistration/v1"
+	"k8s.io/kube-aggregator/pkg/controllers/autoregister"
+)
+
+// registrars is how many APIServices are written at once.
+const registrars = 5
+
+// registerVersions keeps an APIService for each version that the server has itself:
+// those of its groups as they were when it started, those of
+// CustomResourceDefinitions as they come and go.
+func (a *assembly) registerVersions(front *aggregator.APIAggregator, target genericapiserver.DelegationTarget) error {
+	client, err := registrationclient.NewForConfig(front.GenericAPIServer.LoopbackClientConfig)
+	if err != nil {
+		return fmt.Errorf("loopback client: %w", err)
+	}
+	services := autoregister.NewAutoRegisterController(front.APIRegistrationInformers.Apiregistration().V1().APIServices(), client)
+	own := map[schema.GroupVersion]bool{}
+	for _, path := range target.ListedPaths() {
+		gv, ok := versionOfPath(path)
+		if !ok {
+			continue
+		}
+		own[gv] = true
+		p := priorityOf(a.options.types.scheme, gv)
+		services.AddAPIServiceToSyncOnStart(apiService(gv, p))
+		front.GenericAPIServer.AggregatedDiscoveryGroupManager.SetGroupVersionPriority(metav1.GroupVersion(gv), int(p.group), int(p.version))
+	}
+	listed := func() bool { return true }
+	if a.crds != nil {
+		versions := customVersionList{crds: a.crds, own: own, services: services}
+		registration, err := versions.follow()
+		if err != nil {
+			return err
+		}
+		listed = registration.HasSynced
+	}
+	return front.GenericAPIServer.AddPostStartHook("apiservice-registration", func(hook genericapiserver.PostStartHookContext) error {
+		go func() {
+			// It removes what nobody wants any more, so it has to know of all definitions first.
+			if cache.WaitForCacheSync(hook.Done(), listed) {
+				services.Run(registrars, hook.Done())
+			}
+		}()
+		return nil
+	})
+}
+
+// versionOfPath returns the version that a path is the root of.
+func versionOfPath(path string) (schema.GroupVersion, bool) {
+	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	switch {
+	case len(parts) == 2 && parts[0] == "api":
+		return schema.GroupVersion{Version: parts[1]}, true
+	case len(parts) == 3 && parts[0] == "apis":
+		return schema.GroupVersion{Group: parts[1], Version: parts[2]}, true
+	default:
+		return schema.GroupVersion{}, false
+	}
+}
+
+func apiService(gv schema.GroupVersion, p priority) *apiregistration.APIService {
+	return &apiregistration.APIService{
+		ObjectMeta: metav1.ObjectMeta{Name: gv.Version + "." + gv.Group},
+		Spec: apiregistration.APIServiceSpec{
+			Group: gv.Group, Version: gv.Version, GroupPriorityMinimum: p.group, VersionPriority: p.version,
+		},
+	}
+}
+
+// customVersionList tells which versions definitions serve.
+type customVersionList struct {
+	crds     crdinformers.CustomResourceDefinitionInformer
+	own      map[schema.GroupVersion]bool
+	services autoregister.AutoAPIServiceRegistration
+}
+
+// follow registers the versions of definitions as they change.
+func (l customVersionList) follow() (cache.ResourceEventHandlerRegistration, error) {
+	return l.crds.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc: func(obj any) { l.sync(obj) },
+		UpdateFunc: func(before, after any) {
+			l.sync(before)
+			l.sync(after)
+		},
+		DeleteFunc: func(obj any) {
+			if unknown, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+				obj = unknown.Obj
+			}
+			l.sync(obj)
+		},
+	})
+}
+
+// sync looks at the versions of one definition, which others may serve too.
+func (l customVersionList) sync(obj any) {
+	crd, ok := obj.(*apiextensions.CustomResourceDefinition)
+	if !ok {
+		return
+	}
+	for _, v := range crd.Spec.Versions {
+		gv := schema.GroupVersion{Group: crd.Spec.Group, Version: v.Name}
+		service := apiService(gv, priority{group: customGroups, version: customVersions})
+		switch {
+		case l.own[gv]:
+		case l.served(gv):
+			l.services.AddAPIServiceToSync(service)
+		default:
+			l.services.RemoveAPIServiceToSync(service.Name)
+		}
+	}
+}
+
+func (l customVersionList) served(gv schema.GroupVersion) bool {
+	crds, err := l.crds.Lister().List(labels.Everything())
+	if err != nil {
+		return false
+	}
+	for _, crd := range crds {
+		if crd.Spec.Group != gv.Group {
+			continue
+		}
+		for _, v := range crd.Spec.Versions {
+			if v.Name == gv.Version && v.Served {
+				return true
+			}
+		}
+	}
+	return false
+}
