@@ -4,10 +4,12 @@
 package server
 
 import (
+	"context"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/registry/generic"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	apiregistration "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
@@ -21,14 +23,13 @@ import (
 
 // addAggregator puts the server of APIServices, which passes requests on to the
 // servers that they name, in front of target.
-func (a *assembly) addAggregator(target genericapiserver.DelegationTarget) (*genericapiserver.GenericAPIServer, error) {
+func (a *assembly) addAggregator(ctx context.Context, target genericapiserver.DelegationTarget) (*genericapiserver.GenericAPIServer, error) {
 	config, err := a.member(aggregatorscheme.Scheme, aggregator.DefaultAPIResourceConfigSource(), aggregatoropenapi.GetOpenAPIDefinitions)
 	if err != nil {
 		return nil, err
 	}
 	config.BuildHandlerChainFunc = a.chain
-	config.RESTOptionsGetter = a.storage(aggregatorscheme.Codecs.LegacyCodec(apiregistration.SchemeGroupVersion, v1beta1.SchemeGroupVersion),
-		runtime.NewMultiGroupVersioner(apiregistration.SchemeGroupVersion, schema.GroupKind{Group: v1beta1.GroupName}))
+	config.RESTOptionsGetter = a.serviceStorage(a.uncached)
 	front := aggregator.Config{
 		GenericConfig: &genericapiserver.RecommendedConfig{Config: *config, SharedInformerFactory: a.informers},
 		ExtraConfig: aggregator.ExtraConfig{
@@ -52,5 +53,11 @@ func (a *assembly) addAggregator(target genericapiserver.DelegationTarget) (*gen
 		Services: server.APIRegistrationInformers.Apiregistration().V1().APIServices().Lister(),
 		Resolver: a.resolver, Certificate: certificate.CurrentCertKeyContent,
 	}
-	return server.GenericAPIServer, a.registerVersions(server, target)
+	return server.GenericAPIServer, a.registerVersions(ctx, server, target)
+}
+
+// serviceStorage is where APIServices are.
+func (a *assembly) serviceStorage(uncached func(schema.GroupResource) bool) generic.RESTOptionsGetter {
+	return a.storage(aggregatorscheme.Codecs.LegacyCodec(apiregistration.SchemeGroupVersion, v1beta1.SchemeGroupVersion),
+		runtime.NewMultiGroupVersioner(apiregistration.SchemeGroupVersion, schema.GroupKind{Group: v1beta1.GroupName}), uncached)
 }

@@ -64,11 +64,11 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	chain := &assembly{
 		options: c, config: config, informers: shared, proxy: s.frontProxy, etcd: upstream,
 		streams: func(config *genericapiserver.Config) (*core.Streams, error) { return s.streams(c, config) },
-		decorate: func(getter generic.RESTOptionsGetter) generic.RESTOptionsGetter {
-			return clients.RESTOptionsGetter(ctx, getter, func(schema.GroupResource) bool { return !upstream.EnableWatchCache })
+		decorate: func(getter generic.RESTOptionsGetter, uncached func(schema.GroupResource) bool) generic.RESTOptionsGetter {
+			return clients.RESTOptionsGetter(ctx, getter, uncached)
 		},
 	}
-	if s.generic, err = chain.build(); err != nil {
+	if s.generic, err = chain.build(ctx); err != nil {
 		return err
 	}
 	s.closers = append(s.closers, s.generic.Destroy) // Run does it too; a second time does nothing

@@ -4,6 +4,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -44,7 +45,7 @@ type assembly struct {
 	// etcd is where the extensions store; decorate has that done through the clients
 	// that all share.
 	etcd     genericoptions.EtcdOptions
-	decorate func(generic.RESTOptionsGetter) generic.RESTOptionsGetter
+	decorate func(getter generic.RESTOptionsGetter, uncached func(schema.GroupResource) bool) generic.RESTOptionsGetter
 
 	// crds and remotes are nil if they are switched off.
 	crds    crdinformers.CustomResourceDefinitionInformer
@@ -53,7 +54,7 @@ type assembly struct {
 }
 
 // build makes the servers and returns the one in front.
-func (a *assembly) build() (*genericapiserver.GenericAPIServer, error) {
+func (a *assembly) build(ctx context.Context) (*genericapiserver.GenericAPIServer, error) {
 	a.chain, a.config.BuildHandlerChainFunc = a.config.BuildHandlerChainFunc, passOn
 	a.config.AggregatedDiscoveryGroupManager = aggregated.NewResourceManager("apis") // one for all
 	a.config.SkipOpenAPIInstallation = true                                          // publish does it
@@ -89,7 +90,7 @@ func (a *assembly) build() (*genericapiserver.GenericAPIServer, error) {
 		return nil, err
 	}
 	if a.options.Aggregation.Enabled {
-		if front, err = a.addAggregator(front); err != nil {
+		if front, err = a.addAggregator(ctx, front); err != nil {
 			return nil, err
 		}
 	}
@@ -116,11 +117,18 @@ func (a *assembly) member(scheme *runtime.Scheme, versions *serverstorage.Resour
 
 // storage is where an extension stores its own kind: as JSON, below the name of its
 // group.
-func (a *assembly) storage(codec runtime.Codec, version runtime.GroupVersioner) generic.RESTOptionsGetter {
+func (a *assembly) storage(codec runtime.Codec, version runtime.GroupVersioner, uncached func(schema.GroupResource) bool) generic.RESTOptionsGetter {
 	config := a.etcd.StorageConfig
 	config.Codec, config.EncodeVersioner = codec, version
-	return a.decorate(a.etcd.CreateRESTOptionsGetter(&genericoptions.SimpleStorageFactory{StorageConfig: config}, a.config.ResourceTransformers))
+	return a.decorate(a.etcd.CreateRESTOptionsGetter(&genericoptions.SimpleStorageFactory{StorageConfig: config}, a.config.ResourceTransformers), uncached)
 }
+
+// uncached says which resources of extensions have no watch cache. The sizes of
+// --watch-cache-sizes are not for them, as in Kubernetes.
+func (a *assembly) uncached(schema.GroupResource) bool { return !a.etcd.EnableWatchCache }
+
+// always is uncached for a store that is used once.
+func always(schema.GroupResource) bool { return true }
 
 // newResolver returns what finds the addresses of services, if there are services.
 func (a *assembly) newResolver() (webhook.ServiceResolver, error) {

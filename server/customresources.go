@@ -35,12 +35,12 @@ func (a *assembly) addCustomResources(target genericapiserver.DelegationTarget) 
 	}
 	// Stored as v1beta1, as upstream does, which is smaller than v1.
 	config.RESTOptionsGetter = a.storage(crdserver.Codecs.LegacyCodec(v1beta1.SchemeGroupVersion, crdv1.SchemeGroupVersion),
-		runtime.NewMultiGroupVersioner(v1beta1.SchemeGroupVersion, schema.GroupKind{Group: v1beta1.GroupName}))
+		runtime.NewMultiGroupVersioner(v1beta1.SchemeGroupVersion, schema.GroupKind{Group: v1beta1.GroupName}), a.uncached)
 	resources := crdoptions.NewCRDRESTOptionsGetter(a.etcd, config.ResourceTransformers, config.StorageObjectCountTracker)
 	extension := crdserver.Config{
 		GenericConfig: &genericapiserver.RecommendedConfig{Config: *config, SharedInformerFactory: a.informers},
 		ExtraConfig: crdserver.ExtraConfig{
-			CRDRESTOptionsGetter: a.decorate(resources),
+			CRDRESTOptionsGetter: a.decorate(resources, a.uncached),
 			MasterCount:          oneServer,
 			ServiceResolver:      a.resolver,
 			AuthResolverWrapper:  webhook.NewDefaultAuthenticationInfoResolverWrapper(nil, config.EgressSelector, config.LoopbackClientConfig, config.TracerProvider),

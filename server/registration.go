@@ -4,20 +4,27 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	crdinformers "k8s.io/apiextensions-apiserver/pkg/client/informers/externalversions/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+	internalregistration "k8s.io/kube-aggregator/pkg/apis/apiregistration"
 	apiregistration "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	aggregator "k8s.io/kube-aggregator/pkg/apiserver"
+	aggregatorscheme "k8s.io/kube-aggregator/pkg/apiserver/scheme"
 	registrationclient "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset/typed/apiregistration/v1"
 	"k8s.io/kube-aggregator/pkg/controllers/autoregister"
+	registrationstore "k8s.io/kube-aggregator/pkg/registry/apiservice/etcd"
 )
 
 // registrars is how many APIServices are written at once.
@@ -26,13 +33,13 @@ const registrars = 5
 // registerVersions keeps an APIService for each version that the server has itself:
 // those of its groups as they were when it started, those of
 // CustomResourceDefinitions as they come and go.
-func (a *assembly) registerVersions(front *aggregator.APIAggregator, target genericapiserver.DelegationTarget) error {
+func (a *assembly) registerVersions(ctx context.Context, front *aggregator.APIAggregator, target genericapiserver.DelegationTarget) error {
 	client, err := registrationclient.NewForConfig(front.GenericAPIServer.LoopbackClientConfig)
 	if err != nil {
 		return fmt.Errorf("loopback client: %w", err)
 	}
 	services := autoregister.NewAutoRegisterController(front.APIRegistrationInformers.Apiregistration().V1().APIServices(), client)
-	own := map[schema.GroupVersion]bool{}
+	own, first := map[schema.GroupVersion]bool{}, []*apiregistration.APIService{}
 	for _, path := range target.ListedPaths() {
 		gv, ok := versionOfPath(path)
 		if !ok {
@@ -40,9 +47,12 @@ func (a *assembly) registerVersions(front *aggregator.APIAggregator, target gene
 		}
 		own[gv] = true
 		p := priorityOf(a.options.types.scheme, gv)
-		services.AddAPIServiceToSyncOnStart(apiService(gv, p))
+		service := apiService(gv, p)
+		services.AddAPIServiceToSyncOnStart(service)
+		first = append(first, services.GetAPIServiceToSync(service.Name)) // with the label that says so
 		front.GenericAPIServer.AggregatedDiscoveryGroupManager.SetGroupVersionPriority(metav1.GroupVersion(gv), int(p.group), int(p.version))
 	}
+	a.seed(ctx, first)
 	listed := func() bool { return true }
 	if a.crds != nil {
 		versions := customVersionList{crds: a.crds, own: own, services: services}
@@ -61,6 +71,32 @@ func (a *assembly) registerVersions(front *aggregator.APIAggregator, target gene
 		}()
 		return nil
 	})
+}
+
+// seed stores APIServices that are missing before anything is served, so that a
+// server that is ready lists all its groups. What fails, the controller tries again.
+func (a *assembly) seed(ctx context.Context, services []*apiregistration.APIService) {
+	store := registrationstore.NewREST(aggregatorscheme.Scheme, a.serviceStorage(always))
+	defer store.Destroy()
+	var group errgroup.Group
+	for _, service := range services {
+		group.Go(func() error {
+			// Asked first: a full database refuses even what exists.
+			_, err := store.Get(ctx, service.Name, &metav1.GetOptions{})
+			if !apierrors.IsNotFound(err) {
+				return err
+			}
+			var hub internalregistration.APIService
+			if err := aggregatorscheme.Scheme.Convert(service, &hub, nil); err != nil {
+				return err
+			}
+			_, err = store.Create(ctx, &hub, nil, &metav1.CreateOptions{})
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		klog.FromContext(ctx).Error(err, "Could not store the APIServices of the server, trying again later")
+	}
 }
 
 // versionOfPath returns the version that a path is the root of.

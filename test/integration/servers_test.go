@@ -196,9 +196,17 @@ func TestRestart(t *testing.T) {
 			} else {
 				wantWatch(t, client, old.ResourceVersion, "ADDED before=1")
 			}
-			w, err := client.Watch(t.Context(), metav1.ListOptions{ResourceVersion: before.ResourceVersion})
+			from := before.ResourceVersion
+			if cached {
+				list, err := client.List(t.Context(), metav1.ListOptions{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				from = list.ResourceVersion
+			}
+			w, err := client.Watch(t.Context(), metav1.ListOptions{ResourceVersion: from})
 			if err != nil {
-				t.Fatalf("watch from before the restart: %v", err)
+				t.Fatalf("watch from %s: %v", from, err)
 			}
 			defer w.Stop()
 			after := createConfigMap(t, client, "after", "1")
