@@ -64,10 +64,10 @@ func (a *assembly) registerVersions(ctx context.Context, front *aggregator.APIAg
 	}
 	return front.GenericAPIServer.AddPostStartHook("apiservice-registration", func(hook genericapiserver.PostStartHookContext) error {
 		go func() {
-			// It removes what nobody wants any more, so it has to know of all definitions first.
-			if cache.WaitForCacheSync(hook.Done(), listed) {
-				services.Run(registrars, hook.Done())
-			}
+			// It removes what nobody wants any more, so it has to know of all definitions
+			// first. If the server is stopped before, Run only ends its queue.
+			cache.WaitForCacheSync(hook.Done(), listed)
+			services.Run(registrars, hook.Done())
 		}()
 		return nil
 	})
