@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/registry/generic"
 	genericapiserver "k8s.io/apiserver/pkg/server"
-	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	apiregistration "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	"k8s.io/kube-aggregator/pkg/apis/apiregistration/v1beta1"
 	aggregator "k8s.io/kube-aggregator/pkg/apiserver"
@@ -45,13 +44,9 @@ func (a *assembly) addAggregator(ctx context.Context, target genericapiserver.De
 		return nil, fmt.Errorf("aggregation: %w", err)
 	}
 	a.members = append(a.members, server.GenericAPIServer)
-	certificate, err := dynamiccertificates.NewDynamicServingContentFromFiles("openapi-proxy-cert", a.proxy.certFile, a.proxy.keyFile)
-	if err != nil {
-		return nil, fmt.Errorf("certificate of the front proxy: %w", err)
-	}
 	a.remotes = &openapi.Remotes{
 		Services: server.APIRegistrationInformers.Apiregistration().V1().APIServices().Lister(),
-		Resolver: a.resolver, Certificate: certificate.CurrentCertKeyContent,
+		Resolver: a.resolver, Certificate: a.proxy.certificate,
 	}
 	return server.GenericAPIServer, a.registerVersions(ctx, server, target)
 }

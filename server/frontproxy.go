@@ -98,6 +98,17 @@ func (p *frontProxy) issue(ctx context.Context, dir string) (remove func(), err 
 	return remove, nil
 }
 
+// certificate reads what the server shows, which may have been renewed. An error
+// shows nothing, and the other side then says so.
+func (p *frontProxy) certificate() (cert, key []byte) {
+	cert, certErr := os.ReadFile(p.certFile)
+	key, keyErr := os.ReadFile(p.keyFile)
+	if certErr != nil || keyErr != nil {
+		return nil, nil
+	}
+	return cert, key
+}
+
 // authenticate adds the authenticator of users for whom a proxy vouches. It comes
 // before the others, which would take the user for the proxy.
 func (p *frontProxy) authenticate(config *genericapiserver.Config) ([]authenticator.Request, error) {
