@@ -156,6 +156,7 @@ func kindServer(config *genericapiserver.Config) kind.Server {
 		Rules:         config.RuleResolver,
 		Authenticator: config.Authentication.Authenticator,
 		Audiences:     config.Authentication.APIAudiences,
+		Loopback:      config.LoopbackClientConfig,
 	}
 }
 

@@ -32,5 +32,6 @@ func Group() kind.Group {
 			{Kind: ServiceAccounts(), Versions: v1},
 			{Kind: Services(), Versions: v1},
 		},
+		Join: joinPods,
 	}
 }

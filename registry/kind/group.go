@@ -30,6 +30,10 @@ type Group struct {
 	OpenAPI common.GetOpenAPIDefinitions
 	// Resources are the rows of the table.
 	Resources []Resource
+	// Join adds to the storage of a version, by path, what takes the stores of several
+	// kinds, or of another one than its own. It is called once for each server and
+	// version. Unset: nothing is added.
+	Join func(server Server, paths map[string]rest.Storage) error
 }
 
 // Types returns what Group.Install is for a group of one version, from what
@@ -83,6 +87,14 @@ func (g Group) Storage(scheme *runtime.Scheme, server Server, enabled func(schem
 				out[v] = map[string]rest.Storage{}
 			}
 			maps.Copy(out[v], paths)
+		}
+	}
+	for v, paths := range out {
+		if g.Join == nil {
+			break
+		}
+		if err := g.Join(server, paths); err != nil {
+			return nil, fmt.Errorf("group %q, version %s: %w", g.Name, v, err)
 		}
 	}
 	return out, nil

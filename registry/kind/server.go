@@ -7,6 +7,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/registry/generic"
+	"k8s.io/client-go/rest"
 )
 
 // Server is what storage may need of the server that it is served by.
@@ -21,4 +22,7 @@ type Server struct {
 	// when it does not name any.
 	Authenticator authenticator.Request
 	Audiences     authenticator.Audiences
+	// Loopback is how to be a client of the server itself, who may do everything, for
+	// objects of other groups. Nil if there is no way.
+	Loopback *rest.Config
 }

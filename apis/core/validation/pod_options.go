@@ -125,12 +125,12 @@ func hasNonLocalToken(source corev1.VolumeProjection) bool {
 // someTerm says whether a term of the affinities to other pods has a property.
 func someTerm(affinity *corev1.Affinity, is func(*corev1.PodAffinityTerm) bool) bool {
 	found := false
-	visitTerms(affinity, func(term *corev1.PodAffinityTerm) { found = found || is(term) })
+	VisitPodAffinityTerms(affinity, func(term *corev1.PodAffinityTerm) { found = found || is(term) })
 	return found
 }
 
-// visitTerms calls each for every term of the affinities to other pods.
-func visitTerms(affinity *corev1.Affinity, each func(*corev1.PodAffinityTerm)) {
+// VisitPodAffinityTerms calls each for every term of the affinities to other pods.
+func VisitPodAffinityTerms(affinity *corev1.Affinity, each func(*corev1.PodAffinityTerm)) {
 	visit := func(terms []corev1.PodAffinityTerm, weighted []corev1.WeightedPodAffinityTerm) {
 		for i := range weighted {
 			each(&weighted[i].PodAffinityTerm)
