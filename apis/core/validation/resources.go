@@ -139,9 +139,10 @@ func validatePodResources(spec *corev1.PodSpec, claims sets.Set[string], path *f
 	errs = append(errs, validateRequirements(spec.Resources, validatePodResourceName, claims, path, opts)...)
 	sum := resourcehelper.AggregateContainerRequests(&corev1.Pod{Spec: *spec}, resourcehelper.PodResourcesOptions{})
 	for _, name := range slices.Sorted(maps.Keys(sum)) {
-		asked, total := spec.Resources.Requests[name], sum[name]
-		// What cannot be asked for as a whole is asked for by containers alone.
-		if resourcehelper.IsSupportedPodLevelResource(name) && total.Cmp(asked) > 0 {
+		asked, ok := spec.Resources.Requests[name]
+		total := sum[name]
+		// What is not asked for as a whole is asked for by containers alone.
+		if ok && resourcehelper.IsSupportedPodLevelResource(name) && total.Cmp(asked) > 0 {
 			errs = append(errs, field.Invalid(path.Child("requests").Key(string(name)), asked.String(),
 				fmt.Sprintf("must be greater than or equal to aggregate container requests of %s", total.String())))
 		}
