@@ -12,6 +12,10 @@ import (
 const (
 	// AuthorizePodWebsocketUpgradeCreatePermission asks for "create" of who opens a WebSocket to a pod.
 	AuthorizePodWebsocketUpgradeCreatePermission featuregate.Feature = "AuthorizePodWebsocketUpgradeCreatePermission"
+	// CSIVolumeHealth lets drivers report the health of volumes and of nodes' storage.
+	CSIVolumeHealth featuregate.Feature = "CSIVolumeHealth"
+	// CrossNamespaceVolumeDataSource fills volumes from sources in other namespaces.
+	CrossNamespaceVolumeDataSource featuregate.Feature = "CrossNamespaceVolumeDataSource"
 	// DRAConsumableCapacity shares a device by parts of its capacity.
 	DRAConsumableCapacity featuregate.Feature = "DRAConsumableCapacity"
 	// DRADerivedAttributes computes attributes of devices by expressions of a claim.
@@ -44,6 +48,8 @@ const (
 	PodLogsQuerySplitStreams featuregate.Feature = "PodLogsQuerySplitStreams"
 	// PortForwardWebsockets carries port-forward in WebSockets.
 	PortForwardWebsockets featuregate.Feature = "PortForwardWebsockets"
+	// MutablePVNodeAffinity lets the node affinity of a persistent volume change.
+	MutablePVNodeAffinity featuregate.Feature = "MutablePVNodeAffinity"
 	// RelaxedServiceNameValidation lets the name of a service begin with a digit.
 	RelaxedServiceNameValidation featuregate.Feature = "RelaxedServiceNameValidation"
 	// StrictIPCIDRValidation refuses IP addresses and ranges with leading zeros and the

@@ -4,7 +4,13 @@
 package storage
 
 import (
+	"context"
+
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
 	"github.com/stoa-project/stoa/apis/storage"
+	"github.com/stoa-project/stoa/apis/storage/validation"
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
@@ -14,5 +20,19 @@ func VolumeAttributesClasses() kind.Kind {
 		Kind: "VolumeAttributesClass", Plural: "volumeattributesclasses", ShortNames: []string{"vac"},
 		ClusterScoped:       true,
 		UnconditionalUpdate: true, // as in Kubernetes
+		Strategy: kind.Strategy[storage.VolumeAttributesClass]{
+			Validate: func(_ context.Context, obj *storage.VolumeAttributesClass) field.ErrorList {
+				return validation.ValidateVolumeAttributesClass((*storagev1.VolumeAttributesClass)(obj))
+			},
+			ValidateUpdate: func(_ context.Context, obj, old *storage.VolumeAttributesClass) field.ErrorList {
+				return validation.ValidateVolumeAttributesClassUpdate((*storagev1.VolumeAttributesClass)(obj), (*storagev1.VolumeAttributesClass)(old))
+			},
+		},
+		Columns: []kind.Column[storage.VolumeAttributesClass]{
+			kind.Name[storage.VolumeAttributesClass](),
+			{Name: "DriverName", Description: storagev1.VolumeAttributesClass{}.SwaggerDoc()["driverName"],
+				Value: func(c *storage.VolumeAttributesClass) any { return c.DriverName }},
+			kind.Age[storage.VolumeAttributesClass](),
+		},
 	})
 }

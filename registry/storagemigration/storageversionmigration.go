@@ -4,24 +4,59 @@
 package storagemigration
 
 import (
-	storagemigrationv1 "k8s.io/api/storagemigration/v1"
+	"context"
+
+	migrationv1 "k8s.io/api/storagemigration/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/stoa-project/stoa/apis/storagemigration"
+	"github.com/stoa-project/stoa/apis/storagemigration/validation"
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
 // StorageVersionMigrations returns the kind StorageVersionMigration.
 func StorageVersionMigrations() kind.Kind {
+	name := kind.Name[storagemigration.StorageVersionMigration]()
+	name.Format = "" // as in Kubernetes
 	return kind.New(kind.Definition[storagemigration.StorageVersionMigration]{
 		Kind: "StorageVersionMigration", Plural: "storageversionmigrations",
 		ClusterScoped: true,
-		Spec: kind.PartOf(func(s *storagemigration.StorageVersionMigration) *storagemigrationv1.StorageVersionMigrationSpec {
+		Spec: kind.PartOf(func(s *storagemigration.StorageVersionMigration) *migrationv1.StorageVersionMigrationSpec {
 			return &s.Spec
 		}),
-		Status: kind.PartOf(func(s *storagemigration.StorageVersionMigration) *storagemigrationv1.StorageVersionMigrationStatus {
+		Status: kind.PartOf(func(s *storagemigration.StorageVersionMigration) *migrationv1.StorageVersionMigrationStatus {
 			return &s.Status
 		}),
-		StatusMetadata:      true, // as in Kubernetes, here and in the next
-		UnconditionalUpdate: true,
+		NoGeneration: true, // as in Kubernetes
+		Strategy: kind.Strategy[storagemigration.StorageVersionMigration]{
+			Validate: func(_ context.Context, obj *storagemigration.StorageVersionMigration) field.ErrorList {
+				return validation.ValidateStorageVersionMigration((*migrationv1.StorageVersionMigration)(obj))
+			},
+			ValidateUpdate: func(_ context.Context, obj, old *storagemigration.StorageVersionMigration) field.ErrorList {
+				return validation.ValidateStorageVersionMigrationUpdate((*migrationv1.StorageVersionMigration)(obj), (*migrationv1.StorageVersionMigration)(old))
+			},
+			ValidateStatus: func(_ context.Context, obj, old *storagemigration.StorageVersionMigration) field.ErrorList {
+				return validation.ValidateStorageVersionMigrationStatus((*migrationv1.StorageVersionMigration)(obj), (*migrationv1.StorageVersionMigration)(old))
+			},
+		},
+		Columns: []kind.Column[storagemigration.StorageVersionMigration]{
+			name,
+			{Name: "Resource", Description: migrationv1.StorageVersionMigrationSpec{}.SwaggerDoc()["resource"],
+				Value: func(s *storagemigration.StorageVersionMigration) any {
+					return s.Spec.Resource.String()
+				}},
+			{Name: "Status", Description: migrationv1.StorageVersionMigrationStatus{}.SwaggerDoc()["conditions"], Value: progress},
+		},
 	})
+}
+
+// progress is the condition that holds, or that the migration still waits.
+func progress(s *storagemigration.StorageVersionMigration) any {
+	for _, condition := range []migrationv1.MigrationConditionType{migrationv1.MigrationSucceeded, migrationv1.MigrationFailed, migrationv1.MigrationRunning} {
+		if meta.IsStatusConditionTrue(s.Status.Conditions, string(condition)) {
+			return string(condition)
+		}
+	}
+	return "Pending"
 }

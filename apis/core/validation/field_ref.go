@@ -51,7 +51,7 @@ func volumeFieldRef(ref *corev1.ObjectFieldSelector, path *field.Path, allowed .
 		if name == "metadata.annotations" {
 			key = strings.ToLower(key)
 		}
-		return invalid(path, key, validation.IsQualifiedName(key))
+		return invalidEach(path, key, validation.IsQualifiedName(key))
 	case !slices.Contains(allowed, name):
 		return field.ErrorList{field.NotSupported(path.Child("fieldPath"), name, allowed)}
 	}

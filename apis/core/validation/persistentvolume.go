@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/stoa-project/stoa/apis/hubtext"
+	"github.com/stoa-project/stoa/features"
 )
 
 // VolumeOptions loosens rules that older versions did not have, as ClaimOptions do.
@@ -38,7 +39,7 @@ func ValidatePersistentVolumeSpec(spec *corev1.PersistentVolumeSpec, name string
 	errs = append(errs, validateAccessModes(spec.AccessModes, at.Child("accessModes"))...)
 	errs = append(errs, validateVolumeCapacity(spec.Capacity, at.Child("capacity"))...)
 	if policy := spec.PersistentVolumeReclaimPolicy; policy != "" {
-		errs = append(errs, notSupported(at.Child("persistentVolumeReclaimPolicy"), policy,
+		errs = append(errs, oneOfOrEmptyText(at.Child("persistentVolumeReclaimPolicy"), policy,
 			corev1.PersistentVolumeReclaimDelete, corev1.PersistentVolumeReclaimRecycle, corev1.PersistentVolumeReclaimRetain)...)
 	}
 	errs = append(errs, validateVolumeAffinity(spec.NodeAffinity, opts, at.Child("nodeAffinity"))...)
@@ -174,7 +175,7 @@ func validatePersistentGlusterfs(s *corev1.GlusterfsPersistentVolumeSource, at *
 	case *namespace == "":
 		errs = append(errs, field.Invalid(at.Child("endpointsNamespace"), "", "if the endpointnamespace is set, it must be a valid namespace name"))
 	default:
-		errs = append(errs, invalid(at.Child("endpointsNamespace"), *namespace, apivalidation.ValidateNamespaceName(*namespace, false))...)
+		errs = append(errs, invalidEach(at.Child("endpointsNamespace"), *namespace, apivalidation.ValidateNamespaceName(*namespace, false))...)
 	}
 	return errs
 }
@@ -210,10 +211,10 @@ func validatePersistentCSI(s *corev1.CSIPersistentVolumeSource, at *field.Path) 
 		here, name, namespace := at.Child(secret.name), secret.ref.Name, secret.ref.Namespace
 		errs = append(errs, requireFields(here, "name", name, "namespace", namespace)...)
 		if name != "" {
-			errs = append(errs, invalid(here.Child("name"), name, validation.IsDNS1123Subdomain(name))...)
+			errs = append(errs, invalidEach(here.Child("name"), name, validation.IsDNS1123Subdomain(name))...)
 		}
 		if namespace != "" {
-			errs = append(errs, invalid(here.Child("namespace"), namespace, validation.IsDNS1123Label(namespace))...)
+			errs = append(errs, invalidEach(here.Child("namespace"), namespace, validation.IsDNS1123Label(namespace))...)
 		}
 	}
 	return errs
@@ -237,7 +238,8 @@ func ValidatePersistentVolumeUpdate(obj, old *corev1.PersistentVolume) field.Err
 			fmt.Sprintf("spec.persistentvolumesource is immutable after creation\n%v", hubtext.Diff(before.PersistentVolumeSource, src))))
 	}
 	errs = append(errs, apivalidation.ValidateImmutableField(spec.VolumeMode, before.VolumeMode, field.NewPath("volumeMode"))...)
-	if before.NodeAffinity != nil && !apiequality.Semantic.DeepEqual(spec.NodeAffinity, renameLabels(before.NodeAffinity, spec.NodeAffinity)) {
+	if before.NodeAffinity != nil && !features.Enabled(features.MutablePVNodeAffinity) &&
+		!apiequality.Semantic.DeepEqual(spec.NodeAffinity, renameLabels(before.NodeAffinity, spec.NodeAffinity)) {
 		errs = append(errs, field.Invalid(field.NewPath("nodeAffinity"), spec.NodeAffinity, "field is immutable, except for updating from beta label to GA"))
 	}
 	if before.VolumeAttributesClassName != nil && spec.VolumeAttributesClassName == nil {

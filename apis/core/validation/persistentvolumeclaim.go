@@ -6,7 +6,6 @@ package validation
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
@@ -77,7 +76,7 @@ func validateAccessModes(modes []corev1.PersistentVolumeAccessMode, path *field.
 	var errs field.ErrorList
 	alone, shared := false, false
 	for _, mode := range modes {
-		wrong := notSupported(path, mode, corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOnce, corev1.ReadWriteOncePod)
+		wrong := oneOfOrEmptyText(path, mode, corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOnce, corev1.ReadWriteOncePod)
 		errs = append(errs, wrong...)
 		alone = alone || mode == corev1.ReadWriteOncePod
 		shared = shared || mode != corev1.ReadWriteOncePod && len(wrong) == 0
@@ -89,11 +88,11 @@ func validateAccessModes(modes []corev1.PersistentVolumeAccessMode, path *field.
 }
 
 func validateVolumeMode(mode corev1.PersistentVolumeMode, path *field.Path) field.ErrorList {
-	return notSupported(path, mode, corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem)
+	return oneOfOrEmptyText(path, mode, corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem)
 }
 
 func validateClassName(name string, path *field.Path) field.ErrorList {
-	return invalid(path, name, apivalidation.NameIsDNSSubdomain(name, false))
+	return invalidEach(path, name, apivalidation.NameIsDNSSubdomain(name, false))
 }
 
 func validateClaimedStorage(requests corev1.ResourceList, path *field.Path) field.ErrorList {
@@ -137,7 +136,7 @@ func validateDataSources(spec *corev1.PersistentVolumeClaimSpec, path *field.Pat
 	errs = append(errs, validateDataSource(same, path.Child("dataSourceRef"), opts)...)
 	foreign := ref.Namespace != nil && *ref.Namespace != ""
 	if foreign {
-		errs = append(errs, invalid(path.Child("dataSourceRef", "namespace"), *ref.Namespace, apivalidation.ValidateNamespaceName(*ref.Namespace, false))...)
+		errs = append(errs, invalidEach(path.Child("dataSourceRef", "namespace"), *ref.Namespace, apivalidation.ValidateNamespaceName(*ref.Namespace, false))...)
 	}
 	switch { // upstream gives the path as the value
 	case source == nil:
@@ -159,7 +158,7 @@ func validateDataSource(source corev1.TypedLocalObjectReference, path *field.Pat
 	case group == "" && source.Kind != "PersistentVolumeClaim":
 		errs = append(errs, field.Invalid(path, source.Kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup"))
 	case group != "" && !opts.AllowInvalidAPIGroup:
-		errs = append(errs, invalid(path.Child("apiGroup"), group, validation.IsDNS1123Subdomain(group))...)
+		errs = append(errs, invalidEach(path.Child("apiGroup"), group, validation.IsDNS1123Subdomain(group))...)
 	}
 	return errs
 }
@@ -274,15 +273,11 @@ func ValidatePersistentVolumeClaimStatus(obj *corev1.PersistentVolumeClaim) fiel
 
 // validateClaimResource wants storage, or a resource of someone else's.
 func validateClaimResource(name corev1.ResourceName, path *field.Path) field.ErrorList {
-	if errs := invalid(path, string(name), validation.IsQualifiedName(string(name))); len(errs) > 0 {
+	if errs := invalidEach(path, string(name), validation.IsQualifiedName(string(name))); len(errs) > 0 {
 		return errs
 	}
-	if isNativeResource(name) && name != corev1.ResourceStorage {
+	if IsNativeResource(name) && name != corev1.ResourceStorage {
 		return field.ErrorList{field.NotSupported(path, string(name), []corev1.ResourceName{corev1.ResourceStorage})}
 	}
 	return nil
-}
-
-func isNativeResource(name corev1.ResourceName) bool {
-	return !strings.Contains(string(name), "/") || strings.Contains(string(name), corev1.ResourceDefaultNamespacePrefix)
 }

@@ -41,7 +41,7 @@ func ValidateVolumes(vols []corev1.Volume, podMeta *metav1.ObjectMeta, path *fie
 		if vol.Name == "" {
 			errs = append(errs, field.Required(at.Child("name"), ""))
 		} else {
-			errs = append(errs, invalid(at.Child("name"), vol.Name, validation.IsDNS1123Label(vol.Name))...)
+			errs = append(errs, invalidEach(at.Child("name"), vol.Name, validation.IsDNS1123Label(vol.Name))...)
 		}
 		if _, ok := good[vol.Name]; ok {
 			errs = append(errs, field.Duplicate(at.Child("name"), vol.Name))
@@ -199,10 +199,7 @@ func validateImageVolume(s *corev1.ImageVolumeSource, path *field.Path, opts Pod
 	if opts.IsPod {
 		errs = requireFields(path, "reference", s.Reference)
 	}
-	if s.PullPolicy == "" {
-		return append(errs, field.Required(path.Child("pullPolicy"), ""))
-	}
-	return append(errs, notSupported(path.Child("pullPolicy"), s.PullPolicy, corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)...)
+	return append(errs, oneOf(path.Child("pullPolicy"), s.PullPolicy, corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)...)
 }
 
 // validateTemplateMetadata lets a template give its objects labels and annotations

@@ -35,30 +35,13 @@ func requireList(path *field.Path, name string, list []string) field.ErrorList {
 	return nil
 }
 
-// invalid is an error for each of the messages.
-func invalid(path *field.Path, value any, messages []string) field.ErrorList {
-	var errs field.ErrorList
-	for _, msg := range messages {
-		errs = append(errs, field.Invalid(path, value, msg))
-	}
-	return errs
-}
-
-// notSupported reports a value that is none of the valid ones, which are sorted.
-func notSupported[S ~string](path *field.Path, value S, valid ...S) field.ErrorList {
-	if slices.Contains(valid, value) {
-		return nil
-	}
-	return field.ErrorList{field.NotSupported(path, value, valid)}
-}
-
 func validateHostPath(s *corev1.HostPathVolumeSource, path *field.Path) field.ErrorList {
 	if s.Path == "" {
 		return requireFields(path, "path", "")
 	}
 	errs := validateNoBacksteps(s.Path, path.Child("path"))
 	if s.Type != nil {
-		errs = append(errs, notSupported(path.Child("type"), *s.Type,
+		errs = append(errs, oneOfOrEmptyText(path.Child("type"), *s.Type,
 			corev1.HostPathUnset, corev1.HostPathBlockDev, corev1.HostPathCharDev, corev1.HostPathDirectory,
 			corev1.HostPathDirectoryOrCreate, corev1.HostPathFile, corev1.HostPathFileOrCreate, corev1.HostPathSocket)...)
 	}
@@ -182,13 +165,13 @@ func validateFlexVolume(driver string, options map[string]string, path *field.Pa
 func validateAzureDisk(s *corev1.AzureDiskVolumeSource, path *field.Path) field.ErrorList {
 	errs := requireFields(path, "diskName", s.DiskName, "diskURI", s.DataDiskURI)
 	if s.CachingMode != nil {
-		errs = append(errs, notSupported(path.Child("cachingMode"), *s.CachingMode,
+		errs = append(errs, oneOfOrEmptyText(path.Child("cachingMode"), *s.CachingMode,
 			corev1.AzureDataDiskCachingNone, corev1.AzureDataDiskCachingReadOnly, corev1.AzureDataDiskCachingReadWrite)...)
 	}
 	if s.Kind == nil {
 		return errs
 	}
-	errs = append(errs, notSupported(path.Child("kind"), *s.Kind,
+	errs = append(errs, oneOfOrEmptyText(path.Child("kind"), *s.Kind,
 		corev1.AzureDedicatedBlobDisk, corev1.AzureManagedDisk, corev1.AzureSharedBlobDisk)...)
 	prefix, form := "https://", "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd"
 	if *s.Kind == corev1.AzureManagedDisk {
@@ -203,10 +186,10 @@ func validateAzureDisk(s *corev1.AzureDiskVolumeSource, path *field.Path) field.
 func validateStorageOS(name, namespace string, path *field.Path) field.ErrorList {
 	errs := requireFields(path, "volumeName", name)
 	if name != "" {
-		errs = append(errs, invalid(path.Child("volumeName"), name, validation.IsDNS1123Label(name))...)
+		errs = append(errs, invalidEach(path.Child("volumeName"), name, validation.IsDNS1123Label(name))...)
 	}
 	if namespace != "" {
-		errs = append(errs, invalid(path.Child("volumeNamespace"), namespace, validation.IsDNS1123Label(namespace))...)
+		errs = append(errs, invalidEach(path.Child("volumeNamespace"), namespace, validation.IsDNS1123Label(namespace))...)
 	}
 	return errs
 }
@@ -290,7 +273,7 @@ func ValidateCSIDriverName(name string, path *field.Path) field.ErrorList {
 	if len(name) > 63 {
 		errs = append(errs, field.TooLong(path, "" /* not printed */, 63))
 	}
-	return append(errs, invalid(path, name, validation.IsDNS1123Subdomain(strings.ToLower(name)))...)
+	return append(errs, invalidEach(path, name, validation.IsDNS1123Subdomain(strings.ToLower(name)))...)
 }
 
 func validateCSIVolume(s *corev1.CSIVolumeSource, path *field.Path) field.ErrorList {
@@ -300,7 +283,7 @@ func validateCSIVolume(s *corev1.CSIVolumeSource, path *field.Path) field.ErrorL
 	case ref.Name == "":
 		errs = append(errs, field.Required(path.Child("nodePublishSecretRef", "name"), ""))
 	default: // upstream reports it beside the reference
-		errs = append(errs, invalid(path.Child("name"), ref.Name, apivalidation.NameIsDNSSubdomain(ref.Name, false))...)
+		errs = append(errs, invalidEach(path.Child("name"), ref.Name, apivalidation.NameIsDNSSubdomain(ref.Name, false))...)
 	}
 	return errs
 }
