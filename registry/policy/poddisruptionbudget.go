@@ -7,6 +7,7 @@ import (
 	"context"
 
 	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -24,6 +25,8 @@ func PodDisruptionBudgets() kind.Kind {
 		Status:         kind.PartOf(func(p *policy.PodDisruptionBudget) *policyv1.PodDisruptionBudgetStatus { return &p.Status }),
 		StatusMetadata: true, // as in Kubernetes
 		Strategy: kind.Strategy[policy.PodDisruptionBudget]{
+			// As in Kubernetes, any name will do that can be in a URL.
+			ValidateName: path.ValidatePathSegmentName,
 			Validate: func(_ context.Context, obj *policy.PodDisruptionBudget) field.ErrorList {
 				return validation.ValidatePodDisruptionBudget((*policyv1.PodDisruptionBudget)(obj))
 			},

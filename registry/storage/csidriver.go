@@ -32,7 +32,10 @@ func CSIDrivers() kind.Kind {
 			ValidateUpdate: func(_ context.Context, obj, old *storage.CSIDriver) field.ErrorList {
 				return validation.ValidateCSIDriverUpdate((*storagev1.CSIDriver)(obj), (*storagev1.CSIDriver)(old))
 			},
-			Warnings: func(_ context.Context, obj, _ *storage.CSIDriver) []string {
+			Warnings: func(_ context.Context, obj, old *storage.CSIDriver) []string {
+				if old != nil {
+					return nil
+				}
 				return validation.WarningsOnCSIDriver((*storagev1.CSIDriver)(obj))
 			},
 		},

@@ -41,11 +41,11 @@ func validateEnvSource(v *corev1.EnvVar, path *field.Path) field.ErrorList {
 	sources := 0
 	if from.FieldRef != nil {
 		sources++
-		errs = append(errs, volumeFieldRef(from.FieldRef, path.Child("fieldRef"), envFields...)...)
+		errs = append(errs, validateFieldRef(from.FieldRef, path.Child("fieldRef"), envFields...)...)
 	}
 	if from.ResourceFieldRef != nil {
 		sources++
-		errs = append(errs, volumeResourceRef(from.ResourceFieldRef, path.Child("resourceFieldRef"))...)
+		errs = append(errs, validateResourceFieldRef(from.ResourceFieldRef, path.Child("resourceFieldRef"))...)
 	}
 	if ref := from.ConfigMapKeyRef; ref != nil {
 		sources++

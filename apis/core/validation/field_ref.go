@@ -13,26 +13,26 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// volumePodFields are the fields of pods that have a label, of which each user of
+// podFields are the fields of pods that have a label, of which each user of
 // references takes some.
 //
 //nolint:gochecknoglobals // constant
-var volumePodFields = []string{
+var podFields = []string{
 	"metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid",
 	"spec.nodeName", "spec.restartPolicy", "spec.serviceAccountName", "spec.schedulerName",
 	"status.phase", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs",
 }
 
-// volumeFieldRef judges a reference to a field of the pod itself, which must be
+// validateFieldRef judges a reference to a field of the pod itself, which must be
 // one of the allowed, sorted ones, or one of its labels or annotations.
-func volumeFieldRef(ref *corev1.ObjectFieldSelector, path *field.Path, allowed ...string) field.ErrorList {
+func validateFieldRef(ref *corev1.ObjectFieldSelector, path *field.Path, allowed ...string) field.ErrorList {
 	if ref.APIVersion == "" {
 		return requireFields(path, "apiVersion", "")
 	}
 	if ref.FieldPath == "" {
 		return requireFields(path, "fieldPath", "")
 	}
-	name, key, subscript := volumeSubscript(ref.FieldPath)
+	name, key, subscript := splitSubscript(ref.FieldPath)
 	unknown := ""
 	switch {
 	case ref.APIVersion != "v1":
@@ -41,7 +41,7 @@ func volumeFieldRef(ref *corev1.ObjectFieldSelector, path *field.Path, allowed .
 		unknown = "field label does not support subscript: " + ref.FieldPath
 	case !subscript && name == "spec.host": // of very old clients
 		name = "spec.nodeName"
-	case !subscript && !slices.Contains(volumePodFields, name):
+	case !subscript && !slices.Contains(podFields, name):
 		unknown = "field label not supported: " + name
 	}
 	switch {
@@ -58,8 +58,8 @@ func volumeFieldRef(ref *corev1.ObjectFieldSelector, path *field.Path, allowed .
 	return nil
 }
 
-// volumeSubscript splits name['key'], if the path has that form.
-func volumeSubscript(path string) (name, key string, ok bool) {
+// splitSubscript splits name['key'], if the path has that form.
+func splitSubscript(path string) (name, key string, ok bool) {
 	inner, ok := strings.CutSuffix(path, "']")
 	if !ok {
 		return path, "", false
@@ -71,8 +71,8 @@ func volumeSubscript(path string) (name, key string, ok bool) {
 	return name, key, true
 }
 
-// volumeResourceRef judges a reference to a request or limit of a container.
-func volumeResourceRef(ref *corev1.ResourceFieldSelector, path *field.Path) field.ErrorList {
+// validateResourceFieldRef judges a reference to a request or limit of a container.
+func validateResourceFieldRef(ref *corev1.ResourceFieldSelector, path *field.Path) field.ErrorList {
 	known := []string{
 		"limits.cpu", "limits.ephemeral-storage", "limits.memory",
 		"requests.cpu", "requests.ephemeral-storage", "requests.memory",
@@ -81,18 +81,18 @@ func volumeResourceRef(ref *corev1.ResourceFieldSelector, path *field.Path) fiel
 	switch {
 	case ref.Resource == "":
 		errs = append(errs, field.Required(path.Child("resource"), ""))
-	case !slices.Contains(known, ref.Resource) && !volumeHugePages(ref.Resource):
+	case !slices.Contains(known, ref.Resource) && !isHugePages(ref.Resource):
 		errs = append(errs, field.NotSupported(path.Child("resource"), ref.Resource, known))
 	}
-	return append(errs, volumeDivisor(ref, path)...)
+	return append(errs, validateDivisor(ref, path)...)
 }
 
-func volumeHugePages(resource string) bool {
+func isHugePages(resource string) bool {
 	return strings.HasPrefix(resource, "limits.hugepages-") || strings.HasPrefix(resource, "requests.hugepages-")
 }
 
-// volumeDivisor judges the unit in which a resource is given; none is 1.
-func volumeDivisor(ref *corev1.ResourceFieldSelector, path *field.Path) field.ErrorList {
+// validateDivisor judges the unit in which a resource is given; none is 1.
+func validateDivisor(ref *corev1.ResourceFieldSelector, path *field.Path) field.ErrorList {
 	if ref.Divisor.IsZero() {
 		return nil
 	}
@@ -100,7 +100,7 @@ func volumeDivisor(ref *corev1.ResourceFieldSelector, path *field.Path) field.Er
 	_, resource, _ := strings.Cut(ref.Resource, ".")
 	words := strings.Join(units, ", ")
 	switch {
-	case volumeHugePages(ref.Resource):
+	case isHugePages(ref.Resource):
 		resource = "hugepages"
 	case !strings.HasPrefix(ref.Resource, "limits.") && !strings.HasPrefix(ref.Resource, "requests."):
 		return nil

@@ -53,7 +53,7 @@ func validateDownwardAPIFile(file *corev1.DownwardAPIVolumeFile, path *field.Pat
 	errs = append(errs, validateLocalFile(file.Path, path.Child("path"))...)
 	switch {
 	case file.FieldRef != nil:
-		errs = append(errs, volumeFieldRef(file.FieldRef, path.Child("fieldRef"),
+		errs = append(errs, validateFieldRef(file.FieldRef, path.Child("fieldRef"),
 			"metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid")...)
 		if file.ResourceFieldRef != nil {
 			errs = append(errs, field.Invalid(path, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously"))
@@ -62,9 +62,9 @@ func validateDownwardAPIFile(file *corev1.DownwardAPIVolumeFile, path *field.Pat
 		ref, refPath := file.ResourceFieldRef, path.Child("resourceFieldRef")
 		if ref.ContainerName == "" {
 			errs = append(errs, field.Required(refPath.Child("containerName"), ""))
-			errs = append(errs, volumeDivisor(ref, refPath)...)
+			errs = append(errs, validateDivisor(ref, refPath)...)
 		} else {
-			errs = append(errs, volumeResourceRef(ref, refPath)...)
+			errs = append(errs, validateResourceFieldRef(ref, refPath)...)
 		}
 	default:
 		errs = append(errs, field.Required(path, "one of fieldRef and resourceFieldRef is required"))

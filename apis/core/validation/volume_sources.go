@@ -266,14 +266,14 @@ func validateVolumeISCSI(s *corev1.ISCSIVolumeSource, name string, namePath, pat
 
 // ValidateCSIDriverName judges the name of a driver, which may have capitals.
 func ValidateCSIDriverName(name string, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
 	if name == "" {
-		errs = append(errs, field.Required(path, ""))
+		return field.ErrorList{field.Required(path, "")}
 	}
+	var errs field.ErrorList
 	if len(name) > 63 {
-		errs = append(errs, field.TooLong(path, "" /* not printed */, 63))
+		errs = append(errs, field.TooLong(path, "" /* not printed */, 63).WithOrigin("maxLength"))
 	}
-	return append(errs, invalidEach(path, name, validation.IsDNS1123Subdomain(strings.ToLower(name)))...)
+	return append(errs, invalidEach(path, name, validation.IsDNS1123Subdomain(strings.ToLower(name))).WithOrigin("format=k8s-long-name-caseless")...)
 }
 
 func validateCSIVolume(s *corev1.CSIVolumeSource, path *field.Path) field.ErrorList {

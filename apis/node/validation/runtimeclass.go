@@ -19,13 +19,14 @@ import (
 func ValidateRuntimeClass(obj *nodev1.RuntimeClass) field.ErrorList {
 	path := field.NewPath("handler")
 	var errs field.ErrorList
-	// The tags of the type say both too.
 	if obj.Handler == "" {
-		errs = append(errs, field.Required(path, "").MarkCoveredByDeclarative().MarkBeta())
+		errs = append(errs, field.Required(path, ""))
+	} else {
+		for _, msg := range validation.IsDNS1123Label(obj.Handler) {
+			errs = append(errs, field.Invalid(path, obj.Handler, msg).WithOrigin("format=k8s-short-name"))
+		}
 	}
-	for _, msg := range validation.IsDNS1123Label(obj.Handler) {
-		errs = append(errs, field.Invalid(path, obj.Handler, msg).WithOrigin("format=k8s-short-name").MarkCoveredByDeclarative().MarkBeta())
-	}
+	errs = errs.MarkCoveredByDeclarative().MarkBeta() // the tags of the type say the same
 	if obj.Overhead != nil {
 		errs = append(errs, corevalidation.ValidateResourceRequirements(
 			&corev1.ResourceRequirements{Limits: obj.Overhead.PodFixed}, field.NewPath("overhead"), corevalidation.PodOptions{})...)

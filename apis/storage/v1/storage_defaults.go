@@ -26,7 +26,7 @@ func SetDefaults_CSIDriver(obj *storagev1.CSIDriver) {
 	if spec.AttachRequired == nil {
 		spec.AttachRequired = ptr.To(true)
 	}
-	for _, option := range []**bool{&spec.PodInfoOnMount, &spec.StorageCapacity, &spec.RequiresRepublish, &spec.SELinuxMount} {
+	for _, option := range []**bool{&spec.PodInfoOnMount, &spec.StorageCapacity, &spec.RequiresRepublish, &spec.SELinuxMount, &spec.PreventPodSchedulingIfMissing} {
 		if *option == nil {
 			*option = ptr.To(false)
 		}

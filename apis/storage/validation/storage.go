@@ -24,7 +24,7 @@ import (
 func ValidateStorageClass(obj *storagev1.StorageClass) field.ErrorList {
 	errs := validateDriver(obj.Provisioner, field.NewPath("provisioner"))
 	errs = append(errs, validateParameters(obj.Parameters, field.NewPath("parameters"))...)
-	if policy := obj.ReclaimPolicy; policy != nil {
+	if policy := obj.ReclaimPolicy; policy != nil && *policy != "" {
 		errs = append(errs, oneOf(field.NewPath("reclaimPolicy"), *policy, corev1.PersistentVolumeReclaimDelete, corev1.PersistentVolumeReclaimRetain)...)
 	}
 	if mode, path := obj.VolumeBindingMode, field.NewPath("volumeBindingMode"); mode == nil {
