@@ -31,6 +31,7 @@ func RegisterDefaults(scheme *runtime.Scheme) error {
 }
 
 func SetObjectDefaults_DaemonSet(in *appsv1.DaemonSet) {
+	apiscorev1.SetDefaults_PodTemplateSpec(&in.Spec.Template)
 	apiscorev1.SetDefaults_PodSpec(&in.Spec.Template.Spec)
 	for i := range in.Spec.Template.Spec.Volumes {
 		a := &in.Spec.Template.Spec.Volumes[i]
@@ -361,6 +362,7 @@ func SetObjectDefaults_DaemonSetList(in *appsv1.DaemonSetList) {
 }
 
 func SetObjectDefaults_Deployment(in *appsv1.Deployment) {
+	apiscorev1.SetDefaults_PodTemplateSpec(&in.Spec.Template)
 	apiscorev1.SetDefaults_PodSpec(&in.Spec.Template.Spec)
 	for i := range in.Spec.Template.Spec.Volumes {
 		a := &in.Spec.Template.Spec.Volumes[i]
@@ -691,6 +693,7 @@ func SetObjectDefaults_DeploymentList(in *appsv1.DeploymentList) {
 }
 
 func SetObjectDefaults_ReplicaSet(in *appsv1.ReplicaSet) {
+	apiscorev1.SetDefaults_PodTemplateSpec(&in.Spec.Template)
 	apiscorev1.SetDefaults_PodSpec(&in.Spec.Template.Spec)
 	for i := range in.Spec.Template.Spec.Volumes {
 		a := &in.Spec.Template.Spec.Volumes[i]
@@ -1021,6 +1024,7 @@ func SetObjectDefaults_ReplicaSetList(in *appsv1.ReplicaSetList) {
 }
 
 func SetObjectDefaults_StatefulSet(in *appsv1.StatefulSet) {
+	apiscorev1.SetDefaults_PodTemplateSpec(&in.Spec.Template)
 	apiscorev1.SetDefaults_PodSpec(&in.Spec.Template.Spec)
 	for i := range in.Spec.Template.Spec.Volumes {
 		a := &in.Spec.Template.Spec.Volumes[i]

@@ -27,6 +27,7 @@ func RegisterDefaults(scheme *runtime.Scheme) error {
 }
 
 func SetObjectDefaults_CronJob(in *batchv1.CronJob) {
+	apiscorev1.SetDefaults_PodTemplateSpec(&in.Spec.JobTemplate.Spec.Template)
 	apiscorev1.SetDefaults_PodSpec(&in.Spec.JobTemplate.Spec.Template.Spec)
 	for i := range in.Spec.JobTemplate.Spec.Template.Spec.Volumes {
 		a := &in.Spec.JobTemplate.Spec.Template.Spec.Volumes[i]
@@ -357,6 +358,7 @@ func SetObjectDefaults_CronJobList(in *batchv1.CronJobList) {
 }
 
 func SetObjectDefaults_Job(in *batchv1.Job) {
+	apiscorev1.SetDefaults_PodTemplateSpec(&in.Spec.Template)
 	apiscorev1.SetDefaults_PodSpec(&in.Spec.Template.Spec)
 	for i := range in.Spec.Template.Spec.Volumes {
 		a := &in.Spec.Template.Spec.Volumes[i]

@@ -4,10 +4,12 @@
 package v1
 
 import (
+	"maps"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/component-helpers/resource"
+	"k8s.io/utils/ptr"
 )
 
 // SetDefaults_ResourceList rounds up to thousandths, the smallest parts there are.
@@ -85,6 +87,37 @@ func SetDefaults_Pod(obj *corev1.Pod) {
 		setPodRequests(obj)
 	}
 	setPtr(&obj.Spec.EnableServiceLinks, corev1.DefaultEnableServiceLinks)
+	// A template keeps what was written in it.
+	if period := obj.Spec.TerminationGracePeriodSeconds; period != nil && *period < 0 {
+		obj.Spec.TerminationGracePeriodSeconds = ptr.To[int64](1)
+	}
+	obj.Annotations = withoutInitContainers(obj.Annotations)
+}
+
+// SetDefaults_PodTemplateSpec takes away what would be a difference to templates of
+// clients that are not as old.
+func SetDefaults_PodTemplateSpec(obj *corev1.PodTemplateSpec) {
+	obj.Annotations = withoutInitContainers(obj.Annotations)
+}
+
+// withoutInitContainers drops the annotations that init containers were in before
+// there was a field.
+func withoutInitContainers(annotations map[string]string) map[string]string {
+	isOld := func(key, _ string) bool {
+		name, ok := strings.CutPrefix(key, "pod.alpha.kubernetes.io/")
+		if !ok {
+			name, ok = strings.CutPrefix(key, "pod.beta.kubernetes.io/")
+		}
+		return ok && (name == "init-containers" || name == "init-container-statuses")
+	}
+	for key := range annotations {
+		if isOld(key, "") {
+			annotations = maps.Clone(annotations)
+			maps.DeleteFunc(annotations, isOld)
+			break
+		}
+	}
+	return annotations
 }
 
 // SetDefaults_PodStatus brings the first address, which is all that old clients know,

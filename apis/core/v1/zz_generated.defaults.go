@@ -543,6 +543,7 @@ func SetObjectDefaults_PodList(in *corev1.PodList) {
 }
 
 func SetObjectDefaults_PodTemplate(in *corev1.PodTemplate) {
+	SetDefaults_PodTemplateSpec(&in.Template)
 	SetDefaults_PodSpec(&in.Template.Spec)
 	for i := range in.Template.Spec.Volumes {
 		a := &in.Template.Spec.Volumes[i]
@@ -878,6 +879,7 @@ func SetObjectDefaults_ReplicationController(in *corev1.ReplicationController) {
 		in.Spec.Replicas = &ptrVar1
 	}
 	if in.Spec.Template != nil {
+		SetDefaults_PodTemplateSpec(in.Spec.Template)
 		SetDefaults_PodSpec(&in.Spec.Template.Spec)
 		for i := range in.Spec.Template.Spec.Volumes {
 			a := &in.Spec.Template.Spec.Volumes[i]

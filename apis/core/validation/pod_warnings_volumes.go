@@ -134,4 +134,3 @@ func (w *warnings) overlap(what string, paths []string) {
 		}
 	}
 }
-

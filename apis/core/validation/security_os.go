@@ -128,7 +128,7 @@ func validateOS(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
 	case spec.OS == nil:
 		return nil
 	case spec.OS.Name == "":
-		return field.ErrorList{field.Required(path.Child("os", "name"), "cannot be empty")}
+		return field.ErrorList{field.Required(path.Child("os", "name"), "")}
 	case spec.OS.Name == corev1.Linux:
 		return validateLinux(spec, path)
 	case spec.OS.Name == corev1.Windows:
