@@ -22,6 +22,8 @@ import (
 	"github.com/stoa-project/stoa/generated/openapi"
 	"github.com/stoa-project/stoa/registry/admissionregistration"
 	"github.com/stoa-project/stoa/registry/apps"
+	"github.com/stoa-project/stoa/registry/authentication"
+	"github.com/stoa-project/stoa/registry/authorization"
 	"github.com/stoa-project/stoa/registry/batch"
 	"github.com/stoa-project/stoa/registry/certificates"
 	"github.com/stoa-project/stoa/registry/coordination"
@@ -46,6 +48,8 @@ func DefaultGroups() []kind.Group {
 		core.Group(),
 		admissionregistration.Group(),
 		apps.Group(),
+		authentication.Group(),
+		authorization.Group(),
 		batch.Group(),
 		certificates.Group(),
 		coordination.Group(),

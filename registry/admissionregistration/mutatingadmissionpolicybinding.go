@@ -4,20 +4,35 @@
 package admissionregistration
 
 import (
-	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"context"
+
+	v1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/stoa-project/stoa/apis/admissionregistration"
+	"github.com/stoa-project/stoa/apis/admissionregistration/validation"
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
 // MutatingAdmissionPolicyBindings returns the kind MutatingAdmissionPolicyBinding.
 func MutatingAdmissionPolicyBindings() kind.Kind {
-	return kind.New(kind.Definition[admissionregistration.MutatingAdmissionPolicyBinding]{
+	type binding = admissionregistration.MutatingAdmissionPolicyBinding
+	return kind.New(kind.Definition[binding]{
 		Kind: "MutatingAdmissionPolicyBinding", Plural: "mutatingadmissionpolicybindings", Categories: []string{"api-extensions"},
 		ClusterScoped: true,
-		Spec: kind.PartOf(func(m *admissionregistration.MutatingAdmissionPolicyBinding) *admissionregistrationv1.MutatingAdmissionPolicyBindingSpec {
-			return &m.Spec
-		}),
-		UnconditionalUpdate: true, // as in Kubernetes
+		Spec:          kind.PartOf(func(b *binding) *v1.MutatingAdmissionPolicyBindingSpec { return &b.Spec }),
+		Strategy: kind.Strategy[binding]{
+			Validate: func(_ context.Context, obj *binding) field.ErrorList {
+				return validation.ValidateMutatingAdmissionPolicyBinding((*v1.MutatingAdmissionPolicyBinding)(obj))
+			},
+		},
+		Columns: []kind.Column[binding]{
+			kind.Name[binding](),
+			{Name: "PolicyName", Description: "PolicyName indicates the policy definition which the policy binding binded to",
+				Value: func(b *binding) any { return b.Spec.PolicyName }},
+			{Name: "ParamRef", Description: "ParamRef indicates the param resource which sets the configration param",
+				Value: func(b *binding) any { return paramRef(b.Spec.ParamRef) }},
+			kind.Age[binding](),
+		},
 	})
 }

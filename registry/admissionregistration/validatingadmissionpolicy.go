@@ -4,24 +4,50 @@
 package admissionregistration
 
 import (
-	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"context"
+
+	v1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/stoa-project/stoa/apis/admissionregistration"
+	"github.com/stoa-project/stoa/apis/admissionregistration/validation"
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
 // ValidatingAdmissionPolicies returns the kind ValidatingAdmissionPolicy.
 func ValidatingAdmissionPolicies() kind.Kind {
-	return kind.New(kind.Definition[admissionregistration.ValidatingAdmissionPolicy]{
+	type policy = admissionregistration.ValidatingAdmissionPolicy
+	return kind.New(kind.Definition[policy]{
 		Kind: "ValidatingAdmissionPolicy", Plural: "validatingadmissionpolicies", Categories: []string{"api-extensions"},
 		ClusterScoped: true,
-		Spec: kind.PartOf(func(v *admissionregistration.ValidatingAdmissionPolicy) *admissionregistrationv1.ValidatingAdmissionPolicySpec {
-			return &v.Spec
-		}),
-		Status: kind.PartOf(func(v *admissionregistration.ValidatingAdmissionPolicy) *admissionregistrationv1.ValidatingAdmissionPolicyStatus {
-			return &v.Status
-		}),
-		StatusMetadata:      true, // as in Kubernetes, here and in the next
-		UnconditionalUpdate: true,
+		Spec:          kind.PartOf(func(p *policy) *v1.ValidatingAdmissionPolicySpec { return &p.Spec }),
+		Status:        kind.PartOf(func(p *policy) *v1.ValidatingAdmissionPolicyStatus { return &p.Status }),
+		Strategy: kind.Strategy[policy]{
+			Validate: func(_ context.Context, obj *policy) field.ErrorList {
+				return validation.ValidateValidatingAdmissionPolicy((*v1.ValidatingAdmissionPolicy)(obj))
+			},
+			ValidateUpdate: func(_ context.Context, obj, old *policy) field.ErrorList {
+				return validation.ValidateValidatingAdmissionPolicyUpdate((*v1.ValidatingAdmissionPolicy)(obj), (*v1.ValidatingAdmissionPolicy)(old))
+			},
+			ValidateStatus: func(_ context.Context, obj, _ *policy) field.ErrorList {
+				return validation.ValidateValidatingAdmissionPolicyStatus((*v1.ValidatingAdmissionPolicy)(obj))
+			},
+		},
+		Columns: []kind.Column[policy]{
+			kind.Name[policy](),
+			{Name: "Validations", Type: "integer", Description: "Validations indicates the number of validation rules defined in this configuration",
+				Value: func(p *policy) any { return len(p.Spec.Validations) }},
+			{Name: "ParamKind", Description: "ParamKind specifies the kind of resources used to parameterize this policy",
+				Value: func(p *policy) any { return paramKind(p.Spec.ParamKind) }},
+			kind.Age[policy](),
+		},
 	})
+}
+
+// paramKind says what the parameters of a policy are.
+func paramKind(k *v1.ParamKind) any {
+	if k == nil {
+		return "<unset>"
+	}
+	return k.APIVersion + "/" + k.Kind
 }

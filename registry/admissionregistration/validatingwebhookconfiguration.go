@@ -4,15 +4,36 @@
 package admissionregistration
 
 import (
+	"context"
+
+	v1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
 	"github.com/stoa-project/stoa/apis/admissionregistration"
+	"github.com/stoa-project/stoa/apis/admissionregistration/validation"
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
 // ValidatingWebhookConfigurations returns the kind ValidatingWebhookConfiguration.
 func ValidatingWebhookConfigurations() kind.Kind {
-	return kind.New(kind.Definition[admissionregistration.ValidatingWebhookConfiguration]{
+	type hooks = admissionregistration.ValidatingWebhookConfiguration
+	return kind.New(kind.Definition[hooks]{
 		Kind: "ValidatingWebhookConfiguration", Plural: "validatingwebhookconfigurations", Categories: []string{"api-extensions"},
-		ClusterScoped:       true,
-		UnconditionalUpdate: true, // as in Kubernetes
+		ClusterScoped: true,
+		Spec:          kind.PartOf(func(h *hooks) *[]v1.ValidatingWebhook { return &h.Webhooks }),
+		Strategy: kind.Strategy[hooks]{
+			Validate: func(_ context.Context, obj *hooks) field.ErrorList {
+				return validation.ValidateValidatingWebhookConfiguration((*v1.ValidatingWebhookConfiguration)(obj))
+			},
+			ValidateUpdate: func(_ context.Context, obj, old *hooks) field.ErrorList {
+				return validation.ValidateValidatingWebhookConfigurationUpdate((*v1.ValidatingWebhookConfiguration)(obj), (*v1.ValidatingWebhookConfiguration)(old))
+			},
+		},
+		Columns: []kind.Column[hooks]{
+			kind.Name[hooks](),
+			{Name: "Webhooks", Type: "integer", Description: "Webhooks indicates the number of webhooks registered in this configuration",
+				Value: func(h *hooks) any { return len(h.Webhooks) }},
+			kind.Age[hooks](),
+		},
 	})
 }

@@ -4,7 +4,13 @@
 package rbac
 
 import (
+	"context"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
 	"github.com/stoa-project/stoa/apis/rbac"
+	"github.com/stoa-project/stoa/apis/rbac/validation"
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
@@ -13,6 +19,17 @@ func ClusterRoles() kind.Kind {
 	return kind.New(kind.Definition[rbac.ClusterRole]{
 		Kind: "ClusterRole", Plural: "clusterroles",
 		ClusterScoped:       true,
-		UnconditionalUpdate: true, // as in Kubernetes
+		CreateOnUpdate:      true, // as in Kubernetes, here and in the next
+		UnconditionalUpdate: true,
+		Strategy: kind.Strategy[rbac.ClusterRole]{
+			ValidateName: validation.ValidateName,
+			Validate: func(_ context.Context, obj *rbac.ClusterRole) field.ErrorList {
+				return validation.ValidateClusterRole((*rbacv1.ClusterRole)(obj))
+			},
+			ValidateUpdate: func(_ context.Context, obj, old *rbac.ClusterRole) field.ErrorList {
+				return validation.ValidateClusterRoleUpdate((*rbacv1.ClusterRole)(obj), (*rbacv1.ClusterRole)(old))
+			},
+		},
+		Columns: roleColumns[rbac.ClusterRole](),
 	})
 }
