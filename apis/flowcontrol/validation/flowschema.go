@@ -50,7 +50,7 @@ func validateConditionTypes[C any](conditions []C, typeOf func(C) string) field.
 		}
 		seen[name] = true
 		if name == "" {
-			errs = append(errs, field.Required(at, "must not be empty"))
+			errs = append(errs, field.Required(at, ""))
 		}
 	}
 	return errs

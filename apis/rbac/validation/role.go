@@ -6,6 +6,7 @@ package validation
 import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/validation/path"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -80,7 +81,11 @@ func validateAggregation(rule *rbacv1.AggregationRule, opts metav1validation.Lab
 	}
 	var errs field.ErrorList
 	for i := range rule.ClusterRoleSelectors {
-		errs = append(errs, metav1validation.ValidateLabelSelector(&rule.ClusterRoleSelectors[i], opts, at.Index(i))...)
+		one := &rule.ClusterRoleSelectors[i]
+		errs = append(errs, metav1validation.ValidateLabelSelector(one, opts, at.Index(i))...)
+		if selector, err := metav1.LabelSelectorAsSelector(one); err != nil {
+			errs = append(errs, field.Invalid(at.Index(i), selector, "invalid label selector."))
+		}
 	}
 	return errs
 }
