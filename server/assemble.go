@@ -12,17 +12,13 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/registry/generic"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/healthz"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/registry/core"
 	"github.com/stoa-project/stoa/registry/kind"
-	"github.com/stoa-project/stoa/server/bootstrap"
 	"github.com/stoa-project/stoa/server/storage"
 )
 
@@ -56,6 +52,14 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 		return err
 	}
 	config.RESTOptionsGetter = clients.RESTOptionsGetter(ctx, config.RESTOptionsGetter, uncached)
+	trust, err := s.extensionAuthentication()
+	if err != nil {
+		return err
+	}
+	defaults, err := startDefaults(ctx, c, config, clients, trust)
+	if err != nil {
+		return err
+	}
 
 	shared, err := c.admit(config)
 	if err != nil {
@@ -72,29 +76,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 		return err
 	}
 	s.closers = append(s.closers, s.generic.Destroy) // Run does it too; a second time does nothing
-	return s.addHooks(c, config)
-}
-
-// addHooks adds what has to happen between serving and being ready. An error of a
-// hook would end the process, so they try again instead.
-func (s *Server) addHooks(c CompletedOptions, config *genericapiserver.Config) error {
-	if !serves(c.Groups, config, namespaces) {
-		return nil
-	}
-	client, err := kubernetes.NewForConfig(config.LoopbackClientConfig)
-	if err != nil {
-		return fmt.Errorf("loopback client: %w", err)
-	}
-	return s.generic.AddPostStartHook("start-system-namespaces", func(hook genericapiserver.PostStartHookContext) error {
-		_ = wait.PollUntilContextCancel(hook, retryInterval, true, func(ctx context.Context) (bool, error) {
-			err := bootstrap.Namespaces(ctx, client)
-			if err != nil && ctx.Err() == nil {
-				klog.FromContext(ctx).Error(err, "Could not make the system namespaces, trying again")
-			}
-			return err == nil, nil
-		})
-		return nil
-	})
+	return s.generic.AddPostStartHook("start-default-objects", defaults.hook)
 }
 
 // namespaces are what a program with groups of its own may do without.

@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/endpoints/request"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/stoa-project/stoa/apis/certificates"
 	"github.com/stoa-project/stoa/apis/certificates/validation"
@@ -64,11 +66,23 @@ func CertificateSigningRequests() kind.Kind {
 				return validation.ValidateCertificateSigningRequestStatus(v1(obj), v1(old))
 			},
 		},
+		Tune:    func(store *genericregistry.Store) { store.ResetFieldsStrategy = resetFields{} },
 		Columns: requestColumns(),
 		Fields: []kind.Field[csr]{
 			{Path: "spec.signerName", Value: func(c *csr) string { return c.Spec.SignerName }},
 		},
 	})
+}
+
+// resetFields are those that the main endpoint ignores or fills itself, so that nobody
+// owns them: all but metadata.
+type resetFields struct{}
+
+func (resetFields) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
+	return map[fieldpath.APIVersion]*fieldpath.Set{
+		fieldpath.APIVersion(certificatesv1.SchemeGroupVersion.String()): fieldpath.NewSet(
+			fieldpath.MakePathOrDie("spec"), fieldpath.MakePathOrDie("status")),
+	}
 }
 
 // prepareRequest notes who asks, and keeps what was asked.

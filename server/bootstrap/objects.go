@@ -1,0 +1,116 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	flowcontrol "k8s.io/apiserver/pkg/apis/flowcontrol/bootstrap"
+)
+
+// object is what all of them implement.
+type object interface {
+	runtime.Object
+	metav1.Object
+}
+
+// Object is a default object in the version that it is written in here.
+type Object struct {
+	// Resource says where it belongs.
+	Resource schema.GroupVersionResource
+	// Want is the object. It has neither the defaults of its type nor a UID.
+	Want object
+	// Reconcile returns what a stored object must become, of the same type; nil if it
+	// may stay as it is. It may change have. Unset: what is there stays.
+	Reconcile func(want, have object) (object, error)
+}
+
+// Objects returns all default objects. trust is the data of the config map from which
+// extension servers learn whom to believe.
+func Objects(trust map[string]string) ([]Object, error) {
+	access, err := readAccess(rolesText)
+	if err != nil {
+		return nil, err
+	}
+	out := namespaces()
+	out = append(out, accessObjects(access)...)
+	out = append(out, flowObjects()...)
+	out = append(out, priorityClasses()...)
+	return append(out, trustObject(trust)), nil
+}
+
+func namespaces() []Object {
+	var out []Object
+	for _, name := range []string{metav1.NamespaceDefault, metav1.NamespaceSystem, metav1.NamespacePublic, corev1.NamespaceNodeLease} {
+		out = append(out, Object{Resource: corev1.SchemeGroupVersion.WithResource("namespaces"), Want: &corev1.Namespace{
+			ObjectMeta: metav1.ObjectMeta{Name: name},
+			Spec:       corev1.NamespaceSpec{Finalizers: []corev1.FinalizerName{corev1.FinalizerKubernetes}},
+		}})
+	}
+	return out
+}
+
+func accessObjects(a *access) []Object {
+	var out []Object
+	for _, role := range a.clusterRoles {
+		out = append(out, Object{rbacv1.SchemeGroupVersion.WithResource("clusterroles"), role, reconcileRole})
+	}
+	for _, binding := range a.clusterRoleBindings {
+		out = append(out, Object{rbacv1.SchemeGroupVersion.WithResource("clusterrolebindings"), binding, reconcileBinding})
+	}
+	for _, role := range a.roles {
+		out = append(out, Object{rbacv1.SchemeGroupVersion.WithResource("roles"), role, reconcileRole})
+	}
+	for _, binding := range a.roleBindings {
+		out = append(out, Object{rbacv1.SchemeGroupVersion.WithResource("rolebindings"), binding, reconcileBinding})
+	}
+	return out
+}
+
+// flowObjects are those of the library. Some the server cannot do without; the others
+// are only suggested.
+func flowObjects() []Object {
+	var out []Object
+	add := func(resource string, obj object, reconcile func(want, have object) (object, error)) {
+		obj = obj.DeepCopyObject().(object)
+		obj.SetGeneration(1)
+		out = append(out, Object{flowcontrolv1.SchemeGroupVersion.WithResource(resource), obj, reconcile})
+	}
+	const schemas, levels = "flowschemas", "prioritylevelconfigurations"
+	for _, obj := range flowcontrol.MandatoryPriorityLevelConfigurations {
+		add(levels, obj, reconcileMandatory)
+	}
+	for _, obj := range flowcontrol.MandatoryFlowSchemas {
+		add(schemas, obj, reconcileMandatory)
+	}
+	for _, obj := range flowcontrol.SuggestedPriorityLevelConfigurations {
+		add(levels, obj, reconcileSuggested)
+	}
+	for _, obj := range flowcontrol.SuggestedFlowSchemas {
+		add(schemas, obj, reconcileSuggested)
+	}
+	for _, o := range out {
+		o.Want.SetAnnotations(map[string]string{flowcontrolv1.AutoUpdateAnnotationKey: "true"})
+	}
+	return out
+}
+
+func priorityClasses() []Object {
+	var out []Object
+	for _, class := range []schedulingv1.PriorityClass{
+		{ObjectMeta: metav1.ObjectMeta{Name: "system-node-critical"}, Value: 2000001000,
+			Description: "Used for system critical pods that must not be moved from their current node."},
+		{ObjectMeta: metav1.ObjectMeta{Name: "system-cluster-critical"}, Value: 2000000000,
+			Description: "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."},
+	} {
+		class.Generation = 1
+		out = append(out, Object{Resource: schedulingv1.SchemeGroupVersion.WithResource("priorityclasses"), Want: &class})
+	}
+	return out
+}
