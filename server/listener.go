@@ -23,21 +23,31 @@ func newListener(l net.Listener) *listener {
 	return &listener{Listener: l, conns: map[net.Conn]struct{}{}}
 }
 
-// Accept implements net.Listener.
+// Accept implements net.Listener. Connections that come after closeConnections are
+// closed at once: an error would be taken for a failure by a server that has not
+// been told to stop yet.
 func (l *listener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		tracked := &trackedConn{Conn: conn, listener: l}
+		if l.remember(tracked) {
+			return tracked, nil
+		}
+		_ = conn.Close()
 	}
-	tracked := &trackedConn{Conn: conn, listener: l}
+}
+
+// remember is false once closeConnections was called.
+func (l *listener) remember(conn net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed {
-		_ = conn.Close()
-		return nil, net.ErrClosed
+	if !l.closed {
+		l.conns[conn] = struct{}{}
 	}
-	l.conns[tracked] = struct{}{}
-	return tracked, nil
+	return !l.closed
 }
 
 // closeConnections closes every connection there is and will be.

@@ -44,7 +44,8 @@ func TestMain(m *testing.M) {
 	}
 	ignore := goleak.IgnoreCurrent()
 	tb := &packageTB{}
-	api = stoatest.Start(tb)
+	// A compactor starts to watch after a second, while a test looks for leaks.
+	api = stoatest.Start(tb, stoatest.WithFlags("--etcd-compaction-interval=0"))
 	code := m.Run()
 	tb.finish()
 	if code == 0 && !tb.failed {
