@@ -69,40 +69,30 @@ func cell(value any) any {
 }
 
 // table makes the tables of one kind.
-type table[T any, PT Object[T]] struct {
-	columns []Column[T]
+type table struct {
+	is      func(runtime.Object) bool
+	columns []column
 	headers []metav1.TableColumnDefinition
 }
 
-func newTable[T any, PT Object[T]](columns []Column[T]) *table[T, PT] {
-	if columns == nil {
-		columns = []Column[T]{Name[T](), Age[T]()}
-	}
-	t := &table[T, PT]{columns: columns, headers: make([]metav1.TableColumnDefinition, len(columns))}
+func newTable(columns []column, is func(runtime.Object) bool) *table {
+	t := &table{is: is, columns: columns, headers: make([]metav1.TableColumnDefinition, len(columns))}
 	for i, c := range columns {
-		header := metav1.TableColumnDefinition{Name: c.Name, Type: c.Type, Format: c.Format, Description: c.Description}
-		if c.Type == "" {
-			header.Type = "string"
-		}
-		if c.Wide {
-			header.Priority = 1
-		}
-		t.headers[i] = header
+		t.headers[i] = c.header
 	}
 	return t
 }
 
 // ConvertToTable implements rest.TableConvertor for objects and lists of the kind.
-func (t *table[T, PT]) ConvertToTable(_ context.Context, obj, options runtime.Object) (*metav1.Table, error) {
+func (t *table) ConvertToTable(_ context.Context, obj, options runtime.Object) (*metav1.Table, error) {
 	out := &metav1.Table{}
 	row := func(item runtime.Object) error {
-		typed, ok := item.(PT)
-		if !ok {
-			return fmt.Errorf("a table of %T is asked for, but the item is %T", (*T)(nil), item)
+		if !t.is(item) {
+			return fmt.Errorf("a table was asked for that has no rows of %T", item)
 		}
 		cells := make([]any, len(t.columns))
 		for i := range t.columns {
-			cells[i] = cell(t.columns[i].Value((*T)(typed)))
+			cells[i] = cell(t.columns[i].value(item))
 		}
 		out.Rows = append(out.Rows, metav1.TableRow{Cells: cells, Object: runtime.RawExtension{Object: item}})
 		return nil

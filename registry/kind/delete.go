@@ -13,24 +13,24 @@ import (
 
 // newDeleteStrategy returns what deletes objects of a kind. The store looks at the
 // type of it to see whether deletes are graceful.
-func newDeleteStrategy[T any, PT Object[T]](s mainStrategy[T, PT]) rest.RESTDeleteStrategy {
+func newDeleteStrategy(s mainStrategy) rest.RESTDeleteStrategy {
 	if s.kind.Strategy.CheckGracefulDelete == nil {
-		return deleteStrategy[T, PT]{s}
+		return deleteStrategy{s}
 	}
-	return gracefulStrategy[T, PT]{deleteStrategy[T, PT]{s}}
+	return gracefulStrategy{deleteStrategy{s}}
 }
 
-type deleteStrategy[T any, PT Object[T]] struct{ mainStrategy[T, PT] }
+type deleteStrategy struct{ mainStrategy }
 
-type gracefulStrategy[T any, PT Object[T]] struct{ deleteStrategy[T, PT] }
+type gracefulStrategy struct{ deleteStrategy }
 
 var (
-	_ rest.GarbageCollectionDeleteStrategy = deleteStrategy[configMap, *configMap]{}
-	_ rest.RESTGracefulDeleteStrategy      = gracefulStrategy[configMap, *configMap]{}
+	_ rest.GarbageCollectionDeleteStrategy = deleteStrategy{}
+	_ rest.RESTGracefulDeleteStrategy      = gracefulStrategy{}
 )
 
 // DefaultGarbageCollectionPolicy implements rest.GarbageCollectionDeleteStrategy.
-func (s deleteStrategy[T, PT]) DefaultGarbageCollectionPolicy(ctx context.Context) rest.GarbageCollectionPolicy {
+func (s deleteStrategy) DefaultGarbageCollectionPolicy(ctx context.Context) rest.GarbageCollectionPolicy {
 	if s.kind.GarbageCollection == nil {
 		return rest.DeleteDependents
 	}
@@ -38,6 +38,6 @@ func (s deleteStrategy[T, PT]) DefaultGarbageCollectionPolicy(ctx context.Contex
 }
 
 // CheckGracefulDelete implements rest.RESTGracefulDeleteStrategy.
-func (s gracefulStrategy[T, PT]) CheckGracefulDelete(ctx context.Context, obj runtime.Object, options *metav1.DeleteOptions) bool {
-	return s.kind.Strategy.CheckGracefulDelete(ctx, (*T)(obj.(PT)), options)
+func (s gracefulStrategy) CheckGracefulDelete(ctx context.Context, obj runtime.Object, options *metav1.DeleteOptions) bool {
+	return s.kind.Strategy.CheckGracefulDelete(ctx, obj, options)
 }

@@ -6,6 +6,7 @@ package kind
 import (
 	"fmt"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -35,23 +36,23 @@ type Field[T any] struct {
 
 // attributes returns the labels and selectable fields of an object: what
 // selectors are matched against.
-func (k *kind[T, PT]) attributes(obj runtime.Object) (labels.Set, fields.Set, error) {
-	typed, ok := obj.(PT)
-	if !ok {
+func (k *kind) attributes(obj runtime.Object) (labels.Set, fields.Set, error) {
+	if !k.is(obj) {
 		return nil, nil, fmt.Errorf("%T is no %s", obj, k.Kind)
 	}
+	meta := obj.(metav1.Object)
 	set := make(fields.Set, len(k.Fields)+2)
-	set[nameField] = typed.GetName()
+	set[nameField] = meta.GetName()
 	if !k.ClusterScoped {
-		set[namespaceField] = typed.GetNamespace()
+		set[namespaceField] = meta.GetNamespace()
 	}
 	for _, f := range k.Fields {
-		set[f.Path] = f.Value((*T)(typed))
+		set[f.Path] = f.Value(obj)
 	}
-	return typed.GetLabels(), set, nil
+	return meta.GetLabels(), set, nil
 }
 
-func (k *kind[T, PT]) predicate(label labels.Selector, sel fields.Selector) storage.SelectionPredicate {
+func (k *kind) predicate(label labels.Selector, sel fields.Selector) storage.SelectionPredicate {
 	p := storage.SelectionPredicate{Label: label, Field: sel, GetAttrs: k.attributes}
 	if f := k.indexed(); f != nil {
 		p.IndexFields = []string{f.Path}
@@ -59,7 +60,7 @@ func (k *kind[T, PT]) predicate(label labels.Selector, sel fields.Selector) stor
 	return p
 }
 
-func (k *kind[T, PT]) indexed() *Field[T] {
+func (k *kind) indexed() *selectable {
 	for i := range k.Fields {
 		if k.Fields[i].Index {
 			return &k.Fields[i]
@@ -70,26 +71,25 @@ func (k *kind[T, PT]) indexed() *Field[T] {
 
 // index returns what makes the watch cache find objects (indexers) and watchers
 // (triggers) by the indexed field; both nil if there is none.
-func (k *kind[T, PT]) index() (storage.IndexerFuncs, *cache.Indexers) {
+func (k *kind) index() (storage.IndexerFuncs, *cache.Indexers) {
 	f := k.indexed()
 	if f == nil {
 		return nil, nil
 	}
-	value := func(obj runtime.Object) string { return f.Value((*T)(obj.(PT))) }
-	triggers := storage.IndexerFuncs{f.Path: value}
+	triggers := storage.IndexerFuncs{f.Path: f.Value}
 	indexers := &cache.Indexers{storage.FieldIndex(f.Path): func(obj any) ([]string, error) {
-		typed, ok := obj.(PT)
-		if !ok {
+		object, ok := obj.(runtime.Object)
+		if !ok || !k.is(object) {
 			return nil, fmt.Errorf("%T is no %s", obj, k.Kind)
 		}
-		return []string{f.Value((*T)(typed))}, nil
+		return []string{f.Value(object)}, nil
 	}}
 	return triggers, indexers
 }
 
 // addFieldLabels makes the scheme accept the kind's selectable fields in one
 // served version.
-func (k *kind[T, PT]) addFieldLabels(scheme *runtime.Scheme, version schema.GroupVersion) error {
+func (k *kind) addFieldLabels(scheme *runtime.Scheme, version schema.GroupVersion) error {
 	known := map[string]string{nameField: nameField}
 	if !k.ClusterScoped {
 		known[namespaceField] = namespaceField

@@ -42,9 +42,9 @@ type Kind interface {
 }
 
 // kind is a Definition with what New derived from it.
-type kind[T any, PT Object[T]] struct {
-	Definition[T]
-	table *table[T, PT]
+type kind struct {
+	definition
+	table *table
 	// group is the API group it is served in.
 	group string
 	// gates are the feature gates, which validation by tags asks for. They are read on
@@ -57,7 +57,8 @@ func New[T any, PT Object[T]](d Definition[T]) Kind {
 	if d.Singular == "" {
 		d.Singular = strings.ToLower(d.Kind)
 	}
-	return &kind[T, PT]{Definition: d, table: newTable[T, PT](d.Columns), gates: sync.OnceValue(featureGates)}
+	erased := erase[T, PT](d)
+	return &kind{definition: erased, table: newTable(erased.Columns, erased.is), gates: sync.OnceValue(featureGates)}
 }
 
 func featureGates() map[string]bool {
@@ -68,11 +69,11 @@ func featureGates() map[string]bool {
 	return out
 }
 
-func (k *kind[T, PT]) Resource() string { return k.Plural }
+func (k *kind) Resource() string { return k.Plural }
 
-func (k *kind[T, PT]) prefix() string { return k.Prefix }
+func (k *kind) prefix() string { return k.Prefix }
 
-func (k *kind[T, PT]) marshals(scheme *runtime.Scheme, version schema.GroupVersion) bool {
+func (k *kind) marshals(scheme *runtime.Scheme, version schema.GroupVersion) bool {
 	obj, err := scheme.New(version.WithKind(k.Kind))
 	if err != nil {
 		return false
@@ -81,7 +82,7 @@ func (k *kind[T, PT]) marshals(scheme *runtime.Scheme, version schema.GroupVersi
 	return ok
 }
 
-func (k *kind[T, PT]) addTo(scheme *runtime.Scheme, version schema.GroupVersion) error {
+func (k *kind) addTo(scheme *runtime.Scheme, version schema.GroupVersion) error {
 	if k.Scale != nil && !scheme.Recognizes(autoscaling.SchemeGroupVersion.WithKind("Scale")) {
 		if err := autoscalingv1.AddToScheme(scheme); err != nil {
 			return err
@@ -91,7 +92,7 @@ func (k *kind[T, PT]) addTo(scheme *runtime.Scheme, version schema.GroupVersion)
 }
 
 // check reports what a definition lacks or contradicts.
-func (k *kind[T, PT]) check() error {
+func (k *kind) check() error {
 	var errs []error
 	if k.Kind == "" || k.Plural == "" {
 		errs = append(errs, errors.New("Kind and Plural must be set"))
@@ -109,7 +110,7 @@ func (k *kind[T, PT]) check() error {
 		errs = append(errs, errors.New("at most one field may have Index"))
 	}
 	for _, c := range k.Columns {
-		if c.Name == "" || c.Value == nil {
+		if c.header.Name == "" || c.value == nil {
 			errs = append(errs, errors.New("a column must have Name and Value"))
 		}
 	}
@@ -124,14 +125,14 @@ func (k *kind[T, PT]) check() error {
 	return errors.Join(errs...)
 }
 
-func (k *kind[T, PT]) storage(scheme *runtime.Scheme, group string, server Server) (map[string]rest.Storage, error) {
+func (k *kind) storage(scheme *runtime.Scheme, group string, server Server) (map[string]rest.Storage, error) {
 	bound := *k
 	bound.group = group
 	return bound.build(scheme, server.Options)
 }
 
 // build makes the storage of a kind whose group is known.
-func (k *kind[T, PT]) build(scheme *runtime.Scheme, options generic.RESTOptionsGetter) (map[string]rest.Storage, error) {
+func (k *kind) build(scheme *runtime.Scheme, options generic.RESTOptionsGetter) (map[string]rest.Storage, error) {
 	if err := k.check(); err != nil {
 		return nil, fmt.Errorf("definition of kind %q: %w", k.Kind, err)
 	}
@@ -145,7 +146,7 @@ func (k *kind[T, PT]) build(scheme *runtime.Scheme, options generic.RESTOptionsG
 	}
 	subs := k.Subresources
 	if k.Status.set() {
-		subs = append([]Subresource[T]{{
+		subs = append([]subresource{{
 			Name: "status", Part: k.Status, Path: []string{"status"},
 			Metadata: k.StatusMetadata, Prepare: k.Strategy.PrepareStatus,
 			Validate: k.Strategy.ValidateStatus, Warnings: k.Strategy.StatusWarnings,
@@ -165,14 +166,14 @@ func (k *kind[T, PT]) build(scheme *runtime.Scheme, options generic.RESTOptionsG
 	return out, nil
 }
 
-func (k *kind[T, PT]) store(scheme *runtime.Scheme, options generic.RESTOptionsGetter) (*REST, error) {
+func (k *kind) store(scheme *runtime.Scheme, options generic.RESTOptionsGetter) (*REST, error) {
 	list := schema.GroupVersionKind{Group: k.group, Version: runtime.APIVersionInternal, Kind: k.Kind + "List"}
 	if _, err := scheme.New(list); err != nil {
 		return nil, err
 	}
-	strategy := mainStrategy[T, PT]{rest.DeclarativeValidation{Scheme: scheme}, names.SimpleNameGenerator, k}
+	strategy := mainStrategy{rest.DeclarativeValidation{Scheme: scheme}, names.SimpleNameGenerator, k}
 	store := &genericregistry.Store{
-		NewFunc: func() runtime.Object { return PT(new(T)) },
+		NewFunc: k.newObject,
 		NewListFunc: func() runtime.Object {
 			obj, _ := scheme.New(list) // cannot fail: it did not above
 			return obj
@@ -200,17 +201,17 @@ func (k *kind[T, PT]) store(scheme *runtime.Scheme, options generic.RESTOptionsG
 }
 
 // versions are those in which the kind may be served: all but the hub.
-func (k *kind[T, PT]) versions(scheme *runtime.Scheme) []schema.GroupVersion {
+func (k *kind) versions(scheme *runtime.Scheme) []schema.GroupVersion {
 	all := scheme.VersionsForGroupKind(schema.GroupKind{Group: k.group, Kind: k.Kind})
 	return slices.DeleteFunc(all, func(gv schema.GroupVersion) bool { return gv.Version == runtime.APIVersionInternal })
 }
 
 // part returns the storage of a subresource. It shares everything with the store
 // but the strategy of updates.
-func (k *kind[T, PT]) part(scheme *runtime.Scheme, main *genericregistry.Store, sub Subresource[T]) rest.Storage {
+func (k *kind) part(scheme *runtime.Scheme, main *genericregistry.Store, sub subresource) rest.Storage {
 	store := *main
 	store.CreateStrategy = nil
-	store.UpdateStrategy = partStrategy[T, PT]{
+	store.UpdateStrategy = partStrategy{
 		DeclarativeValidation: rest.DeclarativeValidation{Scheme: scheme},
 		kind:                  k, sub: sub, declared: k.declares(scheme, sub.Name),
 	}
@@ -224,7 +225,7 @@ func (k *kind[T, PT]) part(scheme *runtime.Scheme, main *genericregistry.Store, 
 // declares says whether the served types know the subresource: the generated
 // validation answers with an internal error for one that they do not name with
 // +k8s:supportsSubresource.
-func (k *kind[T, PT]) declares(scheme *runtime.Scheme, subresource string) bool {
+func (k *kind) declares(scheme *runtime.Scheme, subresource string) bool {
 	for _, gv := range k.versions(scheme) {
 		obj, err := scheme.New(gv.WithKind(k.Kind))
 		if err != nil {

@@ -33,20 +33,20 @@ func TestIncompleteDefinition(t *testing.T) {
 			t.Parallel()
 			d := good()
 			change(&d)
-			k := New(d).(*kind[corev1.ConfigMap, *corev1.ConfigMap])
+			k := New(d).(*kind)
 			if err := k.check(); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v, want %q", err, want)
 			}
 		})
 	}
-	if err := New(good()).(*kind[corev1.ConfigMap, *corev1.ConfigMap]).check(); err != nil {
+	if err := New(good()).(*kind).check(); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestDefaults(t *testing.T) {
 	t.Parallel()
-	k := New(Definition[corev1.ConfigMap]{Kind: "ConfigMap", Plural: "configmaps"}).(*kind[corev1.ConfigMap, *corev1.ConfigMap])
+	k := New(Definition[corev1.ConfigMap]{Kind: "ConfigMap", Plural: "configmaps"}).(*kind)
 	if k.Singular != "configmap" || k.Resource() != "configmaps" {
 		t.Errorf("singular is %q, resource is %q", k.Singular, k.Resource())
 	}

@@ -66,7 +66,7 @@ func (r *partREST) GetResetFieldsFilter() map[fieldpath.APIVersion]fieldpath.Fil
 	return r.filter
 }
 
-func (k *kind[T, PT]) resetFilter(scheme *runtime.Scheme, sub Subresource[T]) map[fieldpath.APIVersion]fieldpath.Filter {
+func (k *kind) resetFilter(scheme *runtime.Scheme, sub subresource) map[fieldpath.APIVersion]fieldpath.Filter {
 	path := make([]any, len(sub.Path))
 	for i, p := range sub.Path {
 		path[i] = p

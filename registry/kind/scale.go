@@ -39,15 +39,15 @@ type Scale[T any] struct {
 
 // scaleREST serves GET, PUT and PATCH on /scale. An update is one of the main
 // endpoint, with its validation and generation, that changes the number alone.
-type scaleREST[T any, PT Object[T]] struct {
-	kind  *kind[T, PT]
+type scaleREST struct {
+	kind  *kind
 	store *REST
-	table *table[autoscaling.Scale, *autoscaling.Scale]
+	table *table
 	// paths is where the number is, for each served version.
 	paths managedfields.ResourcePathMappings
 }
 
-func newScaleREST[T any, PT Object[T]](k *kind[T, PT], scheme *runtime.Scheme, store *REST) *scaleREST[T, PT] {
+func newScaleREST(k *kind, scheme *runtime.Scheme, store *REST) *scaleREST {
 	names := k.Scale.Path
 	if names == nil {
 		names = []string{"spec", "replicas"}
@@ -60,45 +60,45 @@ func newScaleREST[T any, PT Object[T]](k *kind[T, PT], scheme *runtime.Scheme, s
 	for _, gv := range k.versions(scheme) {
 		paths[gv.String()] = path
 	}
-	return &scaleREST[T, PT]{kind: k, store: store, paths: paths, table: newTable[autoscaling.Scale, *autoscaling.Scale]([]Column[autoscaling.Scale]{
+	return &scaleREST{kind: k, store: store, paths: paths, table: newTable(eraseColumns([]Column[autoscaling.Scale]{
 		Name[autoscaling.Scale](),
 		{Name: "Desired", Type: "integer", Description: autoscalingv1.ScaleSpec{}.SwaggerDoc()["replicas"],
 			Value: func(s *autoscaling.Scale) any { return int64(s.Spec.Replicas) }},
 		{Name: "Available", Type: "integer", Description: autoscalingv1.ScaleStatus{}.SwaggerDoc()["replicas"],
 			Value: func(s *autoscaling.Scale) any { return int64(s.Status.Replicas) }},
 		Age[autoscaling.Scale](),
-	})}
+	}), is[autoscaling.Scale])}
 }
 
 // GroupVersionKind implements rest.GroupVersionKindProvider: in every group, the
 // shape is that of autoscaling/v1.
-func (r *scaleREST[T, PT]) GroupVersionKind(schema.GroupVersion) schema.GroupVersionKind {
+func (r *scaleREST) GroupVersionKind(schema.GroupVersion) schema.GroupVersionKind {
 	return autoscalingv1.SchemeGroupVersion.WithKind("Scale")
 }
 
-func (r *scaleREST[T, PT]) New() runtime.Object { return &autoscaling.Scale{} }
+func (r *scaleREST) New() runtime.Object { return &autoscaling.Scale{} }
 
 // Destroy does nothing: the main endpoint destroys the store that both share.
-func (r *scaleREST[T, PT]) Destroy() {}
+func (r *scaleREST) Destroy() {}
 
-func (r *scaleREST[T, PT]) ConvertToTable(ctx context.Context, obj, options runtime.Object) (*metav1.Table, error) {
+func (r *scaleREST) ConvertToTable(ctx context.Context, obj, options runtime.Object) (*metav1.Table, error) {
 	return r.table.ConvertToTable(ctx, obj, options)
 }
 
-func (r *scaleREST[T, PT]) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
+func (r *scaleREST) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
 	obj, err := r.store.Get(ctx, name, options)
 	if err != nil {
 		return nil, err
 	}
-	return r.scaleOf(obj.(PT)), nil
+	return r.scaleOf(obj), nil
 }
 
-func (r *scaleREST[T, PT]) Update(ctx context.Context, name string, info rest.UpdatedObjectInfo, _ rest.ValidateObjectFunc, admit rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
+func (r *scaleREST) Update(ctx context.Context, name string, info rest.UpdatedObjectInfo, _ rest.ValidateObjectFunc, admit rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
 	admitScale := func(ctx context.Context, obj, old runtime.Object) error {
 		if admit == nil {
 			return nil
 		}
-		return admit(ctx, r.scaleOf(obj.(PT)), r.scaleOf(old.(PT)))
+		return admit(ctx, r.scaleOf(obj), r.scaleOf(old))
 	}
 	// What is stored, and validated by the tags of its type, is the parent; it is
 	// never created here.
@@ -107,39 +107,40 @@ func (r *scaleREST[T, PT]) Update(ctx context.Context, name string, info rest.Up
 		parent.Subresource = ""
 		ctx = genericapirequest.WithRequestInfo(ctx, &parent)
 	}
-	obj, _, err := r.store.Update(ctx, name, scaledObject[T, PT]{info, r}, nil, admitScale, false, options)
+	obj, _, err := r.store.Update(ctx, name, scaledObject{info, r}, nil, admitScale, false, options)
 	if err != nil {
 		return nil, false, err
 	}
-	return r.scaleOf(obj.(PT)), false, nil
+	return r.scaleOf(obj), false, nil
 }
 
 // scaleOf is the object as /scale shows it.
-func (r *scaleREST[T, PT]) scaleOf(obj PT) *autoscaling.Scale {
-	s := r.kind.Scale
+func (r *scaleREST) scaleOf(parent runtime.Object) *autoscaling.Scale {
+	s, obj := r.kind.Scale, parent.(metav1.Object)
 	out := &autoscaling.Scale{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: obj.GetName(), Namespace: obj.GetNamespace(), UID: obj.GetUID(),
 			ResourceVersion: obj.GetResourceVersion(), CreationTimestamp: obj.GetCreationTimestamp(),
 		},
-		Spec:   autoscalingv1.ScaleSpec{Replicas: s.Replicas((*T)(obj))},
-		Status: autoscalingv1.ScaleStatus{Replicas: s.Status((*T)(obj))},
+		Spec:   autoscalingv1.ScaleSpec{Replicas: s.Replicas(parent)},
+		Status: autoscalingv1.ScaleStatus{Replicas: s.Status(parent)},
 	}
 	if s.Selector != nil {
-		out.Status.Selector = s.Selector((*T)(obj))
+		out.Status.Selector = s.Selector(parent)
 	}
 	return out
 }
 
 // scaledObject turns an update of a scale into one of the object.
-type scaledObject[T any, PT Object[T]] struct {
+type scaledObject struct {
 	rest.UpdatedObjectInfo
-	rest *scaleREST[T, PT]
+	rest *scaleREST
 }
 
 // UpdatedObject implements rest.UpdatedObjectInfo.
-func (u scaledObject[T, PT]) UpdatedObject(ctx context.Context, old runtime.Object) (runtime.Object, error) {
-	obj := old.DeepCopyObject().(PT)
+func (u scaledObject) UpdatedObject(ctx context.Context, old runtime.Object) (runtime.Object, error) {
+	parent := old.DeepCopyObject()
+	obj := parent.(metav1.Object)
 	if obj.GetUID() == "" {
 		return nil, apierrors.NewNotFound(u.rest.store.DefaultQualifiedResource, obj.GetName())
 	}
@@ -148,7 +149,7 @@ func (u scaledObject[T, PT]) UpdatedObject(ctx context.Context, old runtime.Obje
 		return nil, apierrors.NewInternalError(fmt.Errorf("no request info in context"))
 	}
 	fields := managedfields.NewScaleHandler(obj.GetManagedFields(), schema.GroupVersion{Group: info.APIGroup, Version: info.APIVersion}, u.rest.paths)
-	before := u.rest.scaleOf(obj)
+	before := u.rest.scaleOf(parent)
 	var err error
 	if before.ManagedFields, err = fields.ToSubresource(); err != nil {
 		return nil, err
@@ -168,7 +169,7 @@ func (u scaledObject[T, PT]) UpdatedObject(ctx context.Context, old runtime.Obje
 		return nil, apierrors.NewConflict(u.rest.store.DefaultQualifiedResource, obj.GetName(),
 			fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", scale.UID, obj.GetUID())) //nolint:staticcheck // upstream's text
 	}
-	u.rest.kind.Scale.SetReplicas((*T)(obj), scale.Spec.Replicas)
+	u.rest.kind.Scale.SetReplicas(parent, scale.Spec.Replicas)
 	if scale.ResourceVersion != "" {
 		obj.SetResourceVersion(scale.ResourceVersion)
 	}
@@ -177,7 +178,7 @@ func (u scaledObject[T, PT]) UpdatedObject(ctx context.Context, old runtime.Obje
 		return nil, err
 	}
 	obj.SetManagedFields(entries)
-	return obj, nil
+	return parent, nil
 }
 
 func validateScale(scale *autoscaling.Scale) field.ErrorList {

@@ -21,82 +21,79 @@ import (
 
 // mainStrategy makes the main endpoint of a kind. It and partStrategy are the
 // only code that implements the strategy interfaces of k8s.io/apiserver.
-type mainStrategy[T any, PT Object[T]] struct {
+type mainStrategy struct {
 	rest.DeclarativeValidation
 	names.NameGenerator
-	kind *kind[T, PT]
+	kind *kind
 }
 
-// compile-time guards need one instance of the generic types.
-type configMap = corev1.ConfigMap
-
 var (
-	_ rest.CreateUpdateResetFieldsStrategy = mainStrategy[configMap, *configMap]{}
-	_ rest.DeclarativeValidationStrategy   = mainStrategy[configMap, *configMap]{}
-	_ rest.RESTDeleteStrategy              = mainStrategy[configMap, *configMap]{}
-	_ rest.RESTUpdateStrategy              = partStrategy[configMap, *configMap]{}
-	_ rest.DeclarativeValidationStrategy   = partStrategy[configMap, *configMap]{}
+	_ rest.CreateUpdateResetFieldsStrategy = mainStrategy{}
+	_ rest.DeclarativeValidationStrategy   = mainStrategy{}
+	_ rest.RESTDeleteStrategy              = mainStrategy{}
+	_ rest.RESTUpdateStrategy              = partStrategy{}
+	_ rest.DeclarativeValidationStrategy   = partStrategy{}
 )
 
-func (s mainStrategy[T, PT]) NamespaceScoped() bool { return !s.kind.ClusterScoped }
+func (s mainStrategy) NamespaceScoped() bool { return !s.kind.ClusterScoped }
 
-func (s mainStrategy[T, PT]) AllowCreateOnUpdate(context.Context) bool { return s.kind.CreateOnUpdate }
+func (s mainStrategy) AllowCreateOnUpdate(context.Context) bool { return s.kind.CreateOnUpdate }
 
-func (s mainStrategy[T, PT]) AllowUnconditionalUpdate(context.Context) bool {
+func (s mainStrategy) AllowUnconditionalUpdate(context.Context) bool {
 	return s.kind.UnconditionalUpdate
 }
 
-func (s mainStrategy[T, PT]) PrepareForCreate(ctx context.Context, obj runtime.Object) {
-	k, typed := s.kind, obj.(PT)
+func (s mainStrategy) PrepareForCreate(ctx context.Context, obj runtime.Object) {
+	k := s.kind
 	if k.Status.set() {
-		k.Status.clear((*T)(typed))
+		k.Status.clear(obj)
 	}
 	if k.counted() {
-		typed.SetGeneration(1)
+		obj.(metav1.Object).SetGeneration(1)
 	}
 	if k.Strategy.Prepare != nil {
-		k.Strategy.Prepare(ctx, (*T)(typed), nil)
+		k.Strategy.Prepare(ctx, obj, nil)
 	}
 }
 
-func (s mainStrategy[T, PT]) PrepareForUpdate(ctx context.Context, obj, old runtime.Object) {
-	k, typed, before := s.kind, obj.(PT), (*T)(old.(PT))
+func (s mainStrategy) PrepareForUpdate(ctx context.Context, obj, old runtime.Object) {
+	k := s.kind
 	if k.Status.set() {
-		k.Status.copy((*T)(typed), before)
+		k.Status.copy(obj, old)
 	}
 	if k.Strategy.Prepare != nil {
-		k.Strategy.Prepare(ctx, (*T)(typed), before)
+		k.Strategy.Prepare(ctx, obj, old)
 	}
-	if k.counted() && k.specChanged((*T)(typed), before) {
-		typed.SetGeneration(PT(before).GetGeneration() + 1)
+	if k.counted() && k.specChanged(obj, old) {
+		obj.(metav1.Object).SetGeneration(old.(metav1.Object).GetGeneration() + 1)
 	}
 }
 
-func (s mainStrategy[T, PT]) Validate(ctx context.Context, obj runtime.Object) field.ErrorList {
-	k, typed := s.kind, obj.(PT)
+func (s mainStrategy) Validate(ctx context.Context, obj runtime.Object) field.ErrorList {
+	k := s.kind
 	validName := k.Strategy.ValidateName
 	if validName == nil {
 		validName = apivalidation.NameIsDNSSubdomain
 	}
-	errs := apivalidation.ValidateObjectMetaAccessor(typed, !k.ClusterScoped, validName, field.NewPath("metadata"))
-	errs = append(errs, validateFinalizers(typed)...)
+	errs := apivalidation.ValidateObjectMetaAccessor(obj.(metav1.Object), !k.ClusterScoped, validName, field.NewPath("metadata"))
+	errs = append(errs, validateFinalizers(obj.(metav1.Object))...)
 	if k.Strategy.Validate != nil {
-		errs = append(errs, translate(ctx, k.Paths, k.Strategy.Validate(ctx, (*T)(typed)))...)
+		errs = append(errs, translate(ctx, k.Paths, k.Strategy.Validate(ctx, obj))...)
 	}
 	return errs
 }
 
-func (s mainStrategy[T, PT]) ValidateUpdate(ctx context.Context, obj, old runtime.Object) field.ErrorList {
-	k, typed := s.kind, (*T)(obj.(PT))
+func (s mainStrategy) ValidateUpdate(ctx context.Context, obj, old runtime.Object) field.ErrorList {
+	k := s.kind
 	var errs field.ErrorList
 	switch {
 	case k.Strategy.ValidateUpdate != nil:
-		errs = k.Strategy.ValidateUpdate(ctx, typed, (*T)(old.(PT)))
+		errs = k.Strategy.ValidateUpdate(ctx, obj, old)
 	case k.Strategy.Validate != nil:
-		errs = k.Strategy.Validate(ctx, typed)
+		errs = k.Strategy.Validate(ctx, obj)
 	}
 	// The rest of metadata is checked by rest.BeforeUpdate.
-	return append(validateFinalizers(obj.(PT)), translate(ctx, k.Paths, errs)...)
+	return append(validateFinalizers(obj.(metav1.Object)), translate(ctx, k.Paths, errs)...)
 }
 
 // validateFinalizers refuses names that are neither standard nor qualified, so
@@ -116,29 +113,29 @@ func validateFinalizers(obj metav1.Object) field.ErrorList {
 	return errs
 }
 
-func (s mainStrategy[T, PT]) WarningsOnCreate(ctx context.Context, obj runtime.Object) []string {
+func (s mainStrategy) WarningsOnCreate(ctx context.Context, obj runtime.Object) []string {
 	if s.kind.Strategy.Warnings == nil {
 		return nil
 	}
-	return s.kind.Strategy.Warnings(ctx, (*T)(obj.(PT)), nil)
+	return s.kind.Strategy.Warnings(ctx, obj, nil)
 }
 
-func (s mainStrategy[T, PT]) WarningsOnUpdate(ctx context.Context, obj, old runtime.Object) []string {
+func (s mainStrategy) WarningsOnUpdate(ctx context.Context, obj, old runtime.Object) []string {
 	if s.kind.Strategy.Warnings == nil {
 		return nil
 	}
-	return s.kind.Strategy.Warnings(ctx, (*T)(obj.(PT)), (*T)(old.(PT)))
+	return s.kind.Strategy.Warnings(ctx, obj, old)
 }
 
-func (s mainStrategy[T, PT]) Canonicalize(obj runtime.Object) {
+func (s mainStrategy) Canonicalize(obj runtime.Object) {
 	if s.kind.Strategy.Canonicalize != nil {
-		s.kind.Strategy.Canonicalize((*T)(obj.(PT)))
+		s.kind.Strategy.Canonicalize(obj)
 	}
 }
 
 // GetResetFields returns what the main endpoint resets, for every served version:
 // status, if there is one.
-func (s mainStrategy[T, PT]) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
+func (s mainStrategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
 	if !s.kind.Status.set() {
 		return nil
 	}
@@ -150,25 +147,24 @@ func (s mainStrategy[T, PT]) GetResetFields() map[fieldpath.APIVersion]*fieldpat
 }
 
 // DeclarativeValidationConfig implements rest.DeclarativeValidationStrategy.
-func (s mainStrategy[T, PT]) DeclarativeValidationConfig(ctx context.Context, obj, old runtime.Object) rest.DeclarativeValidationConfig {
+func (s mainStrategy) DeclarativeValidationConfig(ctx context.Context, obj, old runtime.Object) rest.DeclarativeValidationConfig {
 	return s.kind.declarative(ctx, obj, old)
 }
 
-func (k *kind[T, PT]) declarative(ctx context.Context, obj, old runtime.Object) rest.DeclarativeValidationConfig {
+func (k *kind) declarative(ctx context.Context, obj, old runtime.Object) rest.DeclarativeValidationConfig {
 	if k.Strategy.Declarative == nil {
 		return rest.DeclarativeValidationConfig{Options: k.gates()}
 	}
-	before, _ := old.(PT)
-	config := k.Strategy.Declarative(ctx, (*T)(obj.(PT)), (*T)(before))
+	config := k.Strategy.Declarative(ctx, obj, old)
 	options := maps.Clone(k.gates())
 	maps.Copy(options, config.Options)
 	config.Options = options
 	return config
 }
 
-func (k *kind[T, PT]) counted() bool { return k.Spec.set() && !k.NoGeneration }
+func (k *kind) counted() bool { return k.Spec.set() && !k.NoGeneration }
 
-func (k *kind[T, PT]) specChanged(obj, old *T) bool {
+func (k *kind) specChanged(obj, old runtime.Object) bool {
 	if k.Strategy.SpecChanged != nil {
 		return k.Strategy.SpecChanged(obj, old)
 	}
@@ -176,55 +172,55 @@ func (k *kind[T, PT]) specChanged(obj, old *T) bool {
 }
 
 // partStrategy makes the update of one part of an object.
-type partStrategy[T any, PT Object[T]] struct {
+type partStrategy struct {
 	rest.DeclarativeValidation
-	kind *kind[T, PT]
-	sub  Subresource[T]
+	kind *kind
+	sub  subresource
 	// declared says that the served types carry +k8s:supportsSubresource for it;
 	// only then is there declarative validation for the part.
 	declared bool
 }
 
-func (s partStrategy[T, PT]) NamespaceScoped() bool { return !s.kind.ClusterScoped }
+func (s partStrategy) NamespaceScoped() bool { return !s.kind.ClusterScoped }
 
-func (s partStrategy[T, PT]) AllowCreateOnUpdate(context.Context) bool { return false }
+func (s partStrategy) AllowCreateOnUpdate(context.Context) bool { return false }
 
-func (s partStrategy[T, PT]) AllowUnconditionalUpdate(context.Context) bool {
+func (s partStrategy) AllowUnconditionalUpdate(context.Context) bool {
 	return s.kind.UnconditionalUpdate
 }
 
 // PrepareForUpdate rebuilds obj from old and takes over the part, the managed
 // fields and, where the subresource says so, the rest of metadata.
-func (s partStrategy[T, PT]) PrepareForUpdate(ctx context.Context, obj, old runtime.Object) {
-	typed, before := obj.(PT), old.(PT)
-	wanted := *typed
-	*typed = *(before.DeepCopyObject().(PT))
-	s.sub.Part.copy((*T)(typed), &wanted)
-	meta := PT(&wanted)
-	typed.SetManagedFields(meta.GetManagedFields())
+func (s partStrategy) PrepareForUpdate(ctx context.Context, obj, old runtime.Object) {
+	wanted := s.kind.newObject()
+	s.kind.assign(wanted, obj)
+	s.kind.assign(obj, old.DeepCopyObject())
+	s.sub.Part.copy(obj, wanted)
+	meta, from := obj.(metav1.Object), wanted.(metav1.Object)
+	meta.SetManagedFields(from.GetManagedFields())
 	if s.sub.Metadata {
-		typed.SetLabels(meta.GetLabels())
-		typed.SetAnnotations(meta.GetAnnotations())
-		typed.SetFinalizers(meta.GetFinalizers())
-		typed.SetOwnerReferences(meta.GetOwnerReferences())
+		meta.SetLabels(from.GetLabels())
+		meta.SetAnnotations(from.GetAnnotations())
+		meta.SetFinalizers(from.GetFinalizers())
+		meta.SetOwnerReferences(from.GetOwnerReferences())
 	}
 	if s.sub.Prepare != nil {
-		s.sub.Prepare(ctx, (*T)(typed), (*T)(before))
+		s.sub.Prepare(ctx, obj, old)
 	}
 }
 
-func (s partStrategy[T, PT]) ValidateUpdate(ctx context.Context, obj, old runtime.Object) field.ErrorList {
+func (s partStrategy) ValidateUpdate(ctx context.Context, obj, old runtime.Object) field.ErrorList {
 	var errs field.ErrorList
 	if s.sub.Metadata {
-		errs = validateFinalizers(obj.(PT))
+		errs = validateFinalizers(obj.(metav1.Object))
 	}
 	if s.sub.Validate != nil {
-		errs = append(errs, translate(ctx, s.kind.Paths, s.sub.Validate(ctx, (*T)(obj.(PT)), (*T)(old.(PT))))...)
+		errs = append(errs, translate(ctx, s.kind.Paths, s.sub.Validate(ctx, obj, old))...)
 	}
 	return errs
 }
 
-func (s partStrategy[T, PT]) ValidateDeclaratively(ctx context.Context, obj, old runtime.Object, errs field.ErrorList, op operation.Type, config rest.DeclarativeValidationConfig) field.ErrorList {
+func (s partStrategy) ValidateDeclaratively(ctx context.Context, obj, old runtime.Object, errs field.ErrorList, op operation.Type, config rest.DeclarativeValidationConfig) field.ErrorList {
 	if !s.declared {
 		return errs
 	}
@@ -232,15 +228,15 @@ func (s partStrategy[T, PT]) ValidateDeclaratively(ctx context.Context, obj, old
 }
 
 // DeclarativeValidationConfig implements rest.DeclarativeValidationStrategy.
-func (s partStrategy[T, PT]) DeclarativeValidationConfig(ctx context.Context, obj, old runtime.Object) rest.DeclarativeValidationConfig {
+func (s partStrategy) DeclarativeValidationConfig(ctx context.Context, obj, old runtime.Object) rest.DeclarativeValidationConfig {
 	return s.kind.declarative(ctx, obj, old)
 }
 
-func (s partStrategy[T, PT]) WarningsOnUpdate(ctx context.Context, obj, old runtime.Object) []string {
+func (s partStrategy) WarningsOnUpdate(ctx context.Context, obj, old runtime.Object) []string {
 	if s.sub.Warnings == nil {
 		return nil
 	}
-	return s.sub.Warnings(ctx, (*T)(obj.(PT)), (*T)(old.(PT)))
+	return s.sub.Warnings(ctx, obj, old)
 }
 
-func (s partStrategy[T, PT]) Canonicalize(runtime.Object) {}
+func (s partStrategy) Canonicalize(runtime.Object) {}
