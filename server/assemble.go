@@ -51,7 +51,9 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	if err != nil {
 		return err
 	}
-	config.RESTOptionsGetter = clients.RESTOptionsGetter(ctx, config.RESTOptionsGetter, uncached)
+	config.RESTOptionsGetter = clients.RESTOptionsGetter(ctx, config.RESTOptionsGetter, func(gr schema.GroupResource) bool {
+		return uncached(gr) || kind.Uncached(c.Groups, gr)
+	})
 	trust, err := s.extensionAuthentication()
 	if err != nil {
 		return err
@@ -66,7 +68,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 		return err
 	}
 	chain := &assembly{
-		options: c, config: config, informers: shared, proxy: s.frontProxy, etcd: upstream,
+		options: c, config: config, informers: shared, proxy: s.frontProxy, etcd: upstream, etcdHealth: s.etcdHealth,
 		streams: func(config *genericapiserver.Config) (*core.Streams, error) { return s.streams(c, config) },
 		decorate: func(getter generic.RESTOptionsGetter, uncached func(schema.GroupResource) bool) generic.RESTOptionsGetter {
 			return clients.RESTOptionsGetter(ctx, getter, uncached)
@@ -123,6 +125,11 @@ func (s *Server) addHealthChecks(ctx context.Context, config *genericapiserver.C
 		case s.etcd != nil:
 			ready = s.etcd.Healthy
 		}
+		s.etcdHealth = append(s.etcdHealth, func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, o.StorageConfig.HealthcheckTimeout)
+			defer cancel()
+			return answers(ctx)
+		})
 		config.AddHealthChecks(healthCheck(name, o.StorageConfig.HealthcheckTimeout, answers))
 		config.AddReadyzChecks(healthCheck(readiness, o.StorageConfig.ReadycheckTimeout, ready))
 	}

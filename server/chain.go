@@ -42,6 +42,8 @@ type assembly struct {
 	proxy     *frontProxy
 	// streams returns what subresources that send requests on need.
 	streams func(*genericapiserver.Config) (*core.Streams, error)
+	// etcdHealth says of each etcd cluster what is wrong with it.
+	etcdHealth []func(context.Context) error
 	// etcd is where the extensions store; decorate has that done through the clients
 	// that all share.
 	etcd     genericoptions.EtcdOptions
@@ -80,7 +82,7 @@ func (a *assembly) build(ctx context.Context) (*genericapiserver.GenericAPIServe
 	a.members = append(a.members, front)
 	streams, err := a.streams(&config)
 	if err == nil {
-		err = installGroups(front, &config, a.options, streams)
+		err = a.installGroups(front, &config, streams)
 	}
 	if err != nil {
 		front.Destroy()

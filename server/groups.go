@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	crdopenapi "k8s.io/apiextensions-apiserver/pkg/generated/openapi"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -29,6 +31,7 @@ import (
 	"github.com/stoa-project/stoa/registry/coordination"
 	"github.com/stoa-project/stoa/registry/core"
 	"github.com/stoa-project/stoa/registry/discovery"
+	"github.com/stoa-project/stoa/registry/events"
 	"github.com/stoa-project/stoa/registry/flowcontrol"
 	"github.com/stoa-project/stoa/registry/kind"
 	"github.com/stoa-project/stoa/registry/networking"
@@ -54,6 +57,7 @@ func DefaultGroups() []kind.Group {
 		certificates.Group(),
 		coordination.Group(),
 		discovery.Group(),
+		events.Group(),
 		flowcontrol.Group(),
 		networking.Group(),
 		node.Group(),
@@ -119,6 +123,8 @@ func storageFactory(etcd *EtcdOptions, groups []kind.Group, config *genericapise
 	encoding := serverstorage.NewDefaultResourceEncodingConfigForEffectiveVersion(scheme, config.EffectiveVersion)
 	factory := serverstorage.NewDefaultStorageFactory(etcd.StorageConfig, etcd.DefaultStorageMediaType, serializer,
 		encoding, config.MergedResourceConfig, kind.Prefixes(groups))
+	// An event has two forms, and is stored in one.
+	factory.AddCohabitatingResources(corev1.Resource("events"), eventsv1.Resource("events"))
 	for _, g := range groups {
 		if !g.Protobuf(scheme) {
 			all := schema.GroupResource{Group: g.Name, Resource: serverstorage.AllResources}
@@ -153,9 +159,12 @@ func (s withoutProtobuf) SupportedMediaTypes() []runtime.SerializerInfo {
 	})
 }
 
-func kindServer(config *genericapiserver.Config) kind.Server {
+// kindServer is what the kinds may know of the server.
+func (a *assembly) kindServer(config *genericapiserver.Config) kind.Server {
 	return kind.Server{
 		Options:       config.RESTOptionsGetter,
+		Etcd:          a.etcdHealth,
+		EventTTL:      a.options.Etcd.EventTTL,
 		Authorizer:    config.Authorization.Authorizer,
 		Rules:         config.RuleResolver,
 		Authenticator: config.Authentication.Authenticator,
@@ -165,8 +174,8 @@ func kindServer(config *genericapiserver.Config) kind.Server {
 }
 
 // installGroups builds the stores of the groups and serves them.
-func installGroups(s *genericapiserver.GenericAPIServer, config *genericapiserver.Config, c CompletedOptions, streams *core.Streams) error {
-	types := c.types
+func (a *assembly) installGroups(s *genericapiserver.GenericAPIServer, config *genericapiserver.Config, streams *core.Streams) error {
+	types := a.options.types
 	evaluator, err := genericapiserver.NewResourceExpirationEvaluatorFromOptions(genericapiserver.ResourceExpirationEvaluatorOptions{
 		CurrentVersion: config.EffectiveVersion.EmulationVersion(), Prerelease: config.EffectiveVersion.BinaryVersion().PreRelease(),
 	})
@@ -174,12 +183,12 @@ func installGroups(s *genericapiserver.GenericAPIServer, config *genericapiserve
 		return err
 	}
 	var named []*genericapiserver.APIGroupInfo
-	for _, g := range c.Groups {
+	for _, g := range a.options.Groups {
 		info := genericapiserver.NewDefaultAPIGroupInfo(g.Name, types.scheme, types.parameters, types.codecs)
 		if !g.Protobuf(types.scheme) {
 			info.NegotiatedSerializer = withoutProtobuf{info.NegotiatedSerializer}
 		}
-		info.VersionedResourcesStorageMap, err = g.Storage(types.scheme, kindServer(config), config.MergedResourceConfig.ResourceEnabled)
+		info.VersionedResourcesStorageMap, err = g.Storage(types.scheme, a.kindServer(config), config.MergedResourceConfig.ResourceEnabled)
 		if err != nil {
 			return err
 		}

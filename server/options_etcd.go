@@ -27,6 +27,8 @@ const (
 // folder, or in the clusters of --etcd-servers and --etcd-servers-overrides.
 type EtcdOptions struct {
 	*genericoptions.EtcdOptions
+	// EventTTL is how long events are kept.
+	EventTTL time.Duration
 	// StartTimeout is how long a start waits for etcd to be ready.
 	StartTimeout time.Duration
 	// UnsafeNoFsync leaves the embedded etcd's writes to the operating system. For
@@ -39,7 +41,7 @@ type EtcdOptions struct {
 func newEtcdOptions() *EtcdOptions {
 	o := genericoptions.NewEtcdOptions(storagebackend.NewDefaultConfig(storagePrefix, nil))
 	o.DefaultStorageMediaType = "application/vnd.kubernetes.protobuf"
-	return &EtcdOptions{EtcdOptions: o, StartTimeout: defaultPatience}
+	return &EtcdOptions{EtcdOptions: o, EventTTL: time.Hour, StartTimeout: defaultPatience}
 }
 
 func (o *EtcdOptions) addEmbeddedFlags(fs *pflag.FlagSet) {
@@ -57,6 +59,7 @@ func (o *EtcdOptions) AddFlags(fs *pflag.FlagSet) {
 			fs.AddFlag(f)
 		}
 	})
+	fs.DurationVar(&o.EventTTL, "event-ttl", o.EventTTL, "Amount of time to retain events.")
 	fs.DurationVar(&o.StartTimeout, "etcd-start-timeout", o.StartTimeout, "How long to wait at start for etcd to be ready.")
 	fs.Lookup("etcd-servers").Usage = "List of etcd servers to connect with (scheme://ip:port), comma separated. If empty, an embedded etcd runs in --data-dir."
 }
@@ -94,6 +97,9 @@ func (o *EtcdOptions) Validate() []error {
 	}
 	if o.DeleteCollectionWorkers < 1 {
 		errs = append(errs, errors.New("--delete-collection-workers must be at least 1"))
+	}
+	if o.EventTTL < time.Second {
+		errs = append(errs, errors.New("--event-ttl must be at least 1s"))
 	}
 	if o.QuotaBackendBytes < 0 {
 		errs = append(errs, fmt.Errorf("--quota-backend-bytes must not be negative"))

@@ -37,8 +37,10 @@ type Server struct {
 	url     string
 	dataDir string       // empty if nothing is kept
 	etcd    *etcd.Server // nil with --etcd-servers
-	closers []func()
-	closing sync.Once
+	// etcdHealth says of each etcd cluster what is wrong with it.
+	etcdHealth []func(context.Context) error
+	closers    []func()
+	closing    sync.Once
 
 	listener   *listener
 	closeDelay time.Duration

@@ -4,6 +4,7 @@
 package core
 
 import (
+	authenticationv1 "github.com/stoa-project/stoa/apis/authentication/v1"
 	"github.com/stoa-project/stoa/apis/core"
 	corev1 "github.com/stoa-project/stoa/apis/core/v1"
 	"github.com/stoa-project/stoa/registry/kind"
@@ -13,9 +14,11 @@ import (
 func Group() kind.Group {
 	v1 := []string{"v1"}
 	return kind.Group{
-		Name:    core.GroupName,
-		Install: kind.Types(corev1.AddToScheme),
+		Name: core.GroupName,
+		// A token is asked for in the form of another group.
+		Install: kind.Types(corev1.AddToScheme, authenticationv1.AddToScheme),
 		Resources: []kind.Resource{
+			{Kind: ComponentStatuses(), Versions: v1},
 			{Kind: ConfigMaps(), Versions: v1},
 			{Kind: Endpoints(), Versions: v1},
 			{Kind: Events(), Versions: v1},

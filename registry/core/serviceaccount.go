@@ -4,7 +4,14 @@
 package core
 
 import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/rest"
+
 	"github.com/stoa-project/stoa/apis/core"
+	"github.com/stoa-project/stoa/apis/core/validation"
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
@@ -12,6 +19,19 @@ import (
 func ServiceAccounts() kind.Kind {
 	return kind.New(kind.Definition[core.ServiceAccount]{
 		Kind: "ServiceAccount", Plural: "serviceaccounts", ShortNames: []string{"sa"},
-		UnconditionalUpdate: true, // as in Kubernetes
+		Strategy: kind.Strategy[core.ServiceAccount]{
+			// A secret is named and nothing more.
+			Prepare: func(_ context.Context, obj, _ *core.ServiceAccount) {
+				for i := range obj.Secrets {
+					obj.Secrets[i] = corev1.ObjectReference{Name: obj.Secrets[i].Name}
+				}
+			},
+			Warnings: func(_ context.Context, obj, old *core.ServiceAccount) []string {
+				return validation.WarningsOnServiceAccount((*corev1.ServiceAccount)(obj), (*corev1.ServiceAccount)(old))
+			},
+		},
+		Extra: func(_ *runtime.Scheme, accounts *kind.REST) map[string]rest.Storage {
+			return map[string]rest.Storage{"token": &tokenREST{accounts}}
+		},
 	})
 }

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/apiserver/pkg/registry/rest"
 )
 
 // Column is a column of kubectl get.
@@ -81,6 +82,11 @@ func newTable(columns []column, is func(runtime.Object) bool) *table {
 		t.headers[i] = c.header
 	}
 	return t
+}
+
+// Table returns what prints a kind that is not stored.
+func Table[T any, PT Object[T]](columns []Column[T]) rest.TableConvertor {
+	return newTable(eraseColumns(columns), is[T])
 }
 
 // ConvertToTable implements rest.TableConvertor for objects and lists of the kind.

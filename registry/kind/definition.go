@@ -35,6 +35,10 @@ type Definition[T any] struct {
 	Categories []string
 	// ClusterScoped objects are in no namespace. Unset: every object is in one.
 	ClusterScoped bool
+	// Expires removes an object some time after its last write, as --event-ttl says,
+	// and keeps none of them in a watch cache: there are many, and few are read.
+	// Unset: an object stays until it is deleted.
+	Expires bool
 	// Prefix is the folder of the kind's keys in etcd, below --etcd-prefix. Unset:
 	// Plural.
 	Prefix string
@@ -49,6 +53,9 @@ type Definition[T any] struct {
 	// finalizers and owner references as well, as most kinds of Kubernetes do.
 	// Unset: /status changes status alone.
 	StatusMetadata bool
+	// StatusOnCreate lets a create set status, for what registers itself. Unset: a
+	// new object has none.
+	StatusOnCreate bool
 	// NoGeneration leaves metadata.generation alone although there is a Spec, as
 	// some kinds of Kubernetes do.
 	NoGeneration bool

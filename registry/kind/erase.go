@@ -21,6 +21,7 @@ type definition struct {
 	ShortNames, Categories              []string
 	ClusterScoped                       bool
 	NoGeneration, StatusMetadata        bool
+	StatusOnCreate, Expires             bool
 	CreateOnUpdate, UnconditionalUpdate bool
 	Spec, Status                        part
 	Strategy                            strategy
@@ -88,6 +89,7 @@ type column struct {
 // selectable is a Field without its type parameter.
 type selectable struct {
 	Path, Alias string
+	Names       map[string]string
 	Value       func(runtime.Object) string
 	Index       bool
 }
@@ -98,6 +100,7 @@ func erase[T any, PT Object[T]](d Definition[T]) definition {
 		Kind: d.Kind, Plural: d.Plural, Singular: d.Singular, Prefix: d.Prefix,
 		ShortNames: d.ShortNames, Categories: d.Categories, ClusterScoped: d.ClusterScoped,
 		NoGeneration: d.NoGeneration, StatusMetadata: d.StatusMetadata,
+		StatusOnCreate: d.StatusOnCreate, Expires: d.Expires,
 		CreateOnUpdate: d.CreateOnUpdate, UnconditionalUpdate: d.UnconditionalUpdate,
 		Spec: erasePart(d.Spec), Status: erasePart(d.Status), Strategy: eraseStrategy(d.Strategy),
 		Columns: eraseColumns(d.Columns), Paths: d.Paths, GarbageCollection: d.GarbageCollection,
@@ -119,7 +122,7 @@ func erase[T any, PT Object[T]](d Definition[T]) definition {
 		}
 	}
 	for _, f := range d.Fields {
-		out.Fields = append(out.Fields, selectable{Path: f.Path, Alias: f.Alias, Value: get(f.Value), Index: f.Index})
+		out.Fields = append(out.Fields, selectable{Path: f.Path, Alias: f.Alias, Names: f.Names, Value: get(f.Value), Index: f.Index})
 	}
 	return out
 }

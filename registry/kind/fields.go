@@ -4,6 +4,7 @@
 package kind
 
 import (
+	"cmp"
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,6 +27,9 @@ type Field[T any] struct {
 	Path string
 	// Alias is an older name for Path in selectors. Unset: none.
 	Alias string
+	// Names are what the field is called in versions, such as "events.k8s.io/v1", in
+	// which it has another name; a dash if selectors cannot name it there.
+	Names map[string]string
 	// Value is what the selector is compared with.
 	Value func(*T) string
 	// Index keeps an index of the values in the watch cache, so that a list or
@@ -95,7 +99,7 @@ func (k *kind) addFieldLabels(scheme *runtime.Scheme, version schema.GroupVersio
 		known[namespaceField] = namespaceField
 	}
 	for _, f := range k.Fields {
-		known[f.Path] = f.Path
+		known[cmp.Or(f.Names[version.String()], f.Path)] = f.Path
 		if f.Alias != "" {
 			known[f.Alias] = f.Path
 		}

@@ -114,6 +114,18 @@ func Prefixes(groups []Group) map[schema.GroupResource]string {
 	return out
 }
 
+// Uncached says whether a resource of the groups has no watch cache.
+func Uncached(groups []Group, resource schema.GroupResource) bool {
+	for _, g := range groups {
+		for _, r := range g.Resources {
+			if g.Name == resource.Group && r.Kind.Resource() == resource.Resource {
+				return r.Kind.expires()
+			}
+		}
+	}
+	return false
+}
+
 // Protobuf says whether every kind of the group has protobuf marshallers in the
 // stored version. A group whose types have none is stored as JSON, and does not
 // offer protobuf to clients.
@@ -145,6 +157,8 @@ func (c custom) Resource() string { return c.resource }
 func (c custom) addTo(*runtime.Scheme, schema.GroupVersion) error { return nil }
 
 func (c custom) prefix() string { return "" }
+
+func (c custom) expires() bool { return false }
 
 // marshals is true because nothing is stored.
 func (c custom) marshals(*runtime.Scheme, schema.GroupVersion) bool { return true }

@@ -37,6 +37,8 @@ type Kind interface {
 	storage(scheme *runtime.Scheme, group string, server Server) (map[string]rest.Storage, error)
 	// prefix is the folder of the keys in etcd; empty if it is the plural name.
 	prefix() string
+	// expires says whether objects go away by themselves, and are not cached.
+	expires() bool
 	// marshals says whether the objects of a version can be stored as protobuf.
 	marshals(scheme *runtime.Scheme, version schema.GroupVersion) bool
 }
@@ -72,6 +74,8 @@ func featureGates() map[string]bool {
 func (k *kind) Resource() string { return k.Plural }
 
 func (k *kind) prefix() string { return k.Prefix }
+
+func (k *kind) expires() bool { return k.Expires }
 
 func (k *kind) marshals(scheme *runtime.Scheme, version schema.GroupVersion) bool {
 	obj, err := scheme.New(version.WithKind(k.Kind))
@@ -128,15 +132,15 @@ func (k *kind) check() error {
 func (k *kind) storage(scheme *runtime.Scheme, group string, server Server) (map[string]rest.Storage, error) {
 	bound := *k
 	bound.group = group
-	return bound.build(scheme, server.Options)
+	return bound.build(scheme, server)
 }
 
 // build makes the storage of a kind whose group is known.
-func (k *kind) build(scheme *runtime.Scheme, options generic.RESTOptionsGetter) (map[string]rest.Storage, error) {
+func (k *kind) build(scheme *runtime.Scheme, server Server) (map[string]rest.Storage, error) {
 	if err := k.check(); err != nil {
 		return nil, fmt.Errorf("definition of kind %q: %w", k.Kind, err)
 	}
-	main, err := k.store(scheme, options)
+	main, err := k.store(scheme, server)
 	if err != nil {
 		return nil, fmt.Errorf("store of %s: %w", k.Plural, err)
 	}
@@ -166,7 +170,7 @@ func (k *kind) build(scheme *runtime.Scheme, options generic.RESTOptionsGetter) 
 	return out, nil
 }
 
-func (k *kind) store(scheme *runtime.Scheme, options generic.RESTOptionsGetter) (*REST, error) {
+func (k *kind) store(scheme *runtime.Scheme, server Server) (*REST, error) {
 	list := schema.GroupVersionKind{Group: k.group, Version: runtime.APIVersionInternal, Kind: k.Kind + "List"}
 	if _, err := scheme.New(list); err != nil {
 		return nil, err
@@ -187,12 +191,15 @@ func (k *kind) store(scheme *runtime.Scheme, options generic.RESTOptionsGetter) 
 		ResetFieldsStrategy:       strategy,
 		TableConvertor:            k.table,
 	}
+	if k.Expires {
+		store.TTLFunc = func(runtime.Object, uint64, bool) (uint64, error) { return uint64(server.EventTTL.Seconds()), nil }
+	}
 	if k.Tune != nil {
 		k.Tune(store)
 	}
 	triggers, indexers := k.index()
 	err := store.CompleteWithOptions(&generic.StoreOptions{
-		RESTOptions: options, AttrFunc: k.attributes, TriggerFunc: triggers, Indexers: indexers,
+		RESTOptions: server.Options, AttrFunc: k.attributes, TriggerFunc: triggers, Indexers: indexers,
 	})
 	if err != nil {
 		return nil, err

@@ -4,6 +4,9 @@
 package kind
 
 import (
+	"context"
+	"time"
+
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/registry/generic"
@@ -14,6 +17,10 @@ import (
 type Server struct {
 	// Options say how objects are stored.
 	Options generic.RESTOptionsGetter
+	// Etcd says of each etcd server what is wrong with it; nil if nothing is.
+	Etcd []func(context.Context) error
+	// EventTTL is how long objects of kinds that expire are kept.
+	EventTTL time.Duration
 	// Authorizer decides about requests, and Rules lists what it allows somebody.
 	// Rules is nil if nobody can tell.
 	Authorizer authorizer.Authorizer

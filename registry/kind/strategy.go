@@ -45,7 +45,7 @@ func (s mainStrategy) AllowUnconditionalUpdate(context.Context) bool {
 
 func (s mainStrategy) PrepareForCreate(ctx context.Context, obj runtime.Object) {
 	k := s.kind
-	if k.Status.set() {
+	if k.Status.set() && !k.StatusOnCreate {
 		k.Status.clear(obj)
 	}
 	if k.counted() {

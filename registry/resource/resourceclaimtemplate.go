@@ -4,9 +4,13 @@
 package resource
 
 import (
+	"context"
+
 	resourcev1 "k8s.io/api/resource/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/stoa-project/stoa/apis/resource"
+	"github.com/stoa-project/stoa/apis/resource/validation"
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
@@ -14,7 +18,21 @@ import (
 func ResourceClaimTemplates() kind.Kind {
 	return kind.New(kind.Definition[resource.ResourceClaimTemplate]{
 		Kind: "ResourceClaimTemplate", Plural: "resourceclaimtemplates",
-		Spec:                kind.PartOf(func(r *resource.ResourceClaimTemplate) *resourcev1.ResourceClaimTemplateSpec { return &r.Spec }),
 		UnconditionalUpdate: true, // as in Kubernetes
+		Strategy: kind.Strategy[resource.ResourceClaimTemplate]{
+			Prepare: func(_ context.Context, obj, old *resource.ResourceClaimTemplate) {
+				var before *resourcev1.DeviceClaim
+				if old != nil {
+					before = &old.Spec.Spec.Devices
+				}
+				dropClaimFields(&obj.Spec.Spec.Devices, before)
+			},
+			Validate: func(_ context.Context, obj *resource.ResourceClaimTemplate) field.ErrorList {
+				return validation.ValidateResourceClaimTemplate((*resourcev1.ResourceClaimTemplate)(obj))
+			},
+			ValidateUpdate: func(_ context.Context, obj, old *resource.ResourceClaimTemplate) field.ErrorList {
+				return validation.ValidateResourceClaimTemplateUpdate((*resourcev1.ResourceClaimTemplate)(obj), (*resourcev1.ResourceClaimTemplate)(old))
+			},
+		},
 	})
 }

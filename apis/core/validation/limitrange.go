@@ -5,6 +5,8 @@ package validation
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -50,7 +52,7 @@ func validateLimit(limit *corev1.LimitRangeItem, path *field.Path) field.ErrorLi
 	var errs field.ErrorList
 	all := corev1.ResourceList{}
 	names := func(list corev1.ResourceList, at *field.Path) {
-		for _, name := range keysOf(list) {
+		for _, name := range slices.Sorted(maps.Keys(list)) {
 			errs = append(errs, validateLimitedResource(limit.Type, name, at.Key(string(name)))...)
 			all[name] = list[name]
 		}
@@ -79,7 +81,7 @@ func validateLimit(limit *corev1.LimitRangeItem, path *field.Path) field.ErrorLi
 		}
 	}
 	names(limit.MaxLimitRequestRatio, path.Child("maxLimitRequestRatio"))
-	for _, name := range keysOf(all) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
 		errs = append(errs, validateBounds(&checked, name, path)...)
 	}
 	return errs
@@ -89,9 +91,9 @@ func validateLimit(limit *corev1.LimitRangeItem, path *field.Path) field.ErrorLi
 // than other types, which may have storage too.
 func validateLimitedResource(kind corev1.LimitType, name corev1.ResourceName, path *field.Path) field.ErrorList {
 	if kind == corev1.LimitTypePod || kind == corev1.LimitTypeContainer {
-		return checkContainerResourceName(name, path)
+		return ValidateContainerResourceName(name, path)
 	}
-	return checkResourceName(name, path)
+	return ValidateResourceName(name, path)
 }
 
 // validateBounds compares the five values for one resource.
@@ -121,7 +123,7 @@ func validateBounds(limit *corev1.LimitRangeItem, name corev1.ResourceName, path
 	errs = append(errs, validateRatio(limit, name, path.Child("maxLimitRequestRatio").Key(string(name)))...)
 	byDefault, isDefault := limit.Default[name]
 	request, isRequest := limit.DefaultRequest[name]
-	if !overcommitAllowed(name) && isDefault && isRequest && byDefault.Cmp(request) != 0 {
+	if !isOvercommitted(name) && isDefault && isRequest && byDefault.Cmp(request) != 0 {
 		errs = append(errs, field.Invalid(path.Child("defaultRequest").Key(string(name)), request,
 			fmt.Sprintf("default value %s must equal to defaultRequest value %s in %s", byDefault.String(), request.String(), name)))
 	}

@@ -6,6 +6,7 @@ package validation
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -89,7 +90,7 @@ func validateNodeResources(status *corev1.NodeStatus) field.ErrorList {
 // validateQuantities judges quantities whose names are free, and are part of the path.
 func validateQuantities(list corev1.ResourceList, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	for _, name := range keysOf(list) {
+	for _, name := range slices.Sorted(maps.Keys(list)) {
 		errs = append(errs, ValidateResourceQuantityValue(name, list[name], path.Child(string(name)))...)
 	}
 	return errs

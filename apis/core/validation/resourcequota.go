@@ -4,6 +4,7 @@
 package validation
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -43,10 +44,10 @@ func ValidateResourceQuotaStatus(obj *corev1.ResourceQuota) field.ErrorList {
 
 func validateQuotaList(list corev1.ResourceList, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	for _, name := range keysOf(list) {
+	for _, name := range slices.Sorted(maps.Keys(list)) {
 		at := path.Key(string(name))
-		errs = append(errs, checkResourceName(name, at)...)
-		if !strings.Contains(string(name), "/") && !isQuotaResource(name) {
+		errs = append(errs, ValidateResourceName(name, at)...)
+		if !strings.Contains(string(name), "/") && !IsStandardQuotaResource(name) {
 			errs = append(errs, field.Invalid(at, string(name), "must be a standard resource for quota"))
 		}
 		errs = append(errs, ValidateResourceQuantityValue(name, list[name], at)...)
@@ -58,41 +59,24 @@ func validateQuotaList(list corev1.ResourceList, path *field.Path) field.ErrorLi
 type quotaKind int
 
 const (
-	countsObjects quotaKind = iota + 1
-	countsPods
+	countsPods quotaKind = iota + 1
 	countsPodCompute
 	countsClaims
 )
 
-// quotaResources are the resources without a domain that a quota may limit.
+// scopedResources are the quota resources that a scope can be applied to.
 //
 //nolint:gochecknoglobals // constant
-var quotaResources = map[corev1.ResourceName]quotaKind{
-	corev1.ResourcePods:                     countsPods,
-	corev1.ResourceCPU:                      countsPodCompute,
-	corev1.ResourceMemory:                   countsPodCompute,
-	corev1.ResourceRequestsCPU:              countsPodCompute,
-	corev1.ResourceRequestsMemory:           countsPodCompute,
-	corev1.ResourceLimitsCPU:                countsPodCompute,
-	corev1.ResourceLimitsMemory:             countsPodCompute,
-	corev1.ResourcePersistentVolumeClaims:   countsClaims,
-	corev1.ResourceRequestsStorage:          countsClaims,
-	corev1.ResourceEphemeralStorage:         countsObjects,
-	corev1.ResourceRequestsEphemeralStorage: countsObjects,
-	corev1.ResourceLimitsEphemeralStorage:   countsObjects,
-	corev1.ResourceQuotas:                   countsObjects,
-	corev1.ResourceServices:                 countsObjects,
-	corev1.ResourceServicesNodePorts:        countsObjects,
-	corev1.ResourceServicesLoadBalancers:    countsObjects,
-	corev1.ResourceReplicationControllers:   countsObjects,
-	corev1.ResourceSecrets:                  countsObjects,
-	corev1.ResourceConfigMaps:               countsObjects,
-}
-
-func isQuotaResource(name corev1.ResourceName) bool {
-	return quotaResources[name] != 0 ||
-		strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix) ||
-		strings.HasPrefix(string(name), corev1.ResourceRequestsHugePagesPrefix)
+var scopedResources = map[corev1.ResourceName]quotaKind{
+	corev1.ResourcePods:                   countsPods,
+	corev1.ResourceCPU:                    countsPodCompute,
+	corev1.ResourceMemory:                 countsPodCompute,
+	corev1.ResourceRequestsCPU:            countsPodCompute,
+	corev1.ResourceRequestsMemory:         countsPodCompute,
+	corev1.ResourceLimitsCPU:              countsPodCompute,
+	corev1.ResourceLimitsMemory:           countsPodCompute,
+	corev1.ResourcePersistentVolumeClaims: countsClaims,
+	corev1.ResourceRequestsStorage:        countsClaims,
 }
 
 // scopeRule says what a scope may be applied to.
@@ -124,7 +108,7 @@ func misapplied(scope corev1.ResourceQuotaScope, hard corev1.ResourceList) int {
 	}
 	n := 0
 	for name := range hard {
-		if isQuotaResource(name) && !slices.Contains(rule.counts, quotaResources[name]) {
+		if IsStandardQuotaResource(name) && !slices.Contains(rule.counts, scopedResources[name]) {
 			n++
 		}
 	}

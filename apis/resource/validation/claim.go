@@ -29,10 +29,11 @@ func ValidateResourceClaimTemplate(template *resourcev1.ResourceClaimTemplate) f
 	return append(errs, validateDeviceClaim(&template.Spec.Spec.Devices, path.Child("spec", "devices"))...)
 }
 
-// ValidateResourceClaimTemplateUpdate judges a changed template. Its spec is not
-// judged again, as only metadata may differ.
+// ValidateResourceClaimTemplateUpdate judges a changed template, of which only
+// metadata may differ.
 func ValidateResourceClaimTemplateUpdate(template, old *resourcev1.ResourceClaimTemplate) field.ErrorList {
-	return apivalidation.ValidateImmutableField(template.Spec, old.Spec, field.NewPath("spec"))
+	return append(ValidateResourceClaimTemplate(template),
+		apivalidation.ValidateImmutableField(template.Spec, old.Spec, field.NewPath("spec"))...)
 }
 
 // claimContext is what the parts of a claim must know of the whole.

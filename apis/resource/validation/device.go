@@ -14,6 +14,8 @@ import (
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
+
+	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
 )
 
 // keyLength is how long the key of an attribute may be.
@@ -142,7 +144,7 @@ func validateNodeResources(device *resourcev1.Device, path *field.Path) field.Er
 	var errs field.ErrorList
 	for _, name := range slices.Sorted(maps.Keys(device.NodeAllocatableResources)) {
 		resource, at := device.NodeAllocatableResources[name], path.Key(string(name))
-		if !nodeAllocatable(name) {
+		if !slices.Contains([]corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage}, name) && !corevalidation.IsHugePageResource(name) {
 			errs = append(errs, field.Invalid(at, name, "must be a node allocatable resource name"))
 		}
 		if resource.Mapping == nil && resource.Overhead == nil {
@@ -156,14 +158,6 @@ func validateNodeResources(device *resourcev1.Device, path *field.Path) field.Er
 		}
 	}
 	return errs
-}
-
-func nodeAllocatable(name corev1.ResourceName) bool {
-	switch name {
-	case corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage:
-		return true
-	}
-	return len(name) >= len(corev1.ResourceHugePagesPrefix) && name[:len(corev1.ResourceHugePagesPrefix)] == corev1.ResourceHugePagesPrefix
 }
 
 func validateMapping(mapping *resourcev1.NodeAllocatableMapping, capacities map[resourcev1.QualifiedName]resourcev1.DeviceCapacity, path *field.Path) field.ErrorList {
