@@ -248,7 +248,8 @@ func ValidatePersistentVolumeUpdate(obj, old *corev1.PersistentVolume) field.Err
 	return errs
 }
 
-// renameLabels is old with the newer names of labels where obj has them.
+// renameLabels is old with the newer names of labels where obj has them. As upstream
+// it also takes a missing name, which another rule refuses.
 func renameLabels(old, obj *corev1.VolumeNodeAffinity) *corev1.VolumeNodeAffinity {
 	out := old.DeepCopy()
 	if out.Required == nil || obj == nil || obj.Required == nil || len(out.Required.NodeSelectorTerms) != len(obj.Required.NodeSelectorTerms) {
@@ -261,14 +262,17 @@ func renameLabels(old, obj *corev1.VolumeNodeAffinity) *corev1.VolumeNodeAffinit
 		"beta.kubernetes.io/os":             corev1.LabelOSStable,
 		"beta.kubernetes.io/arch":           corev1.LabelArchStable,
 	}
-	for i := range out.Required.NodeSelectorTerms {
-		exprs := out.Required.NodeSelectorTerms[i].MatchExpressions
-		for j := range exprs {
-			now := obj.Required.NodeSelectorTerms[i].MatchExpressions
-			if name, ok := newer[exprs[j].Key]; ok && j < len(now) && now[j].Key == name {
-				exprs[j].Key = name
+	rename := func(was, is []corev1.NodeSelectorRequirement) {
+		for i := range min(len(was), len(is)) {
+			if is[i].Key == newer[was[i].Key] {
+				was[i].Key = is[i].Key
 			}
 		}
+	}
+	for i, is := range obj.Required.NodeSelectorTerms {
+		was := &out.Required.NodeSelectorTerms[i]
+		rename(was.MatchExpressions, is.MatchExpressions)
+		rename(was.MatchFields, is.MatchFields)
 	}
 	return out
 }
