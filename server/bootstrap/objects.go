@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	flowcontrol "k8s.io/apiserver/pkg/apis/flowcontrol/bootstrap"
+
+	"github.com/stoa-project/stoa/apis/scheduling"
 )
 
 // object is what all of them implement.
@@ -103,14 +105,9 @@ func flowObjects() []Object {
 
 func priorityClasses() []Object {
 	var out []Object
-	for _, class := range []schedulingv1.PriorityClass{
-		{ObjectMeta: metav1.ObjectMeta{Name: "system-node-critical"}, Value: 2000001000,
-			Description: "Used for system critical pods that must not be moved from their current node."},
-		{ObjectMeta: metav1.ObjectMeta{Name: "system-cluster-critical"}, Value: 2000000000,
-			Description: "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."},
-	} {
+	for _, class := range scheduling.SystemClasses() {
 		class.Generation = 1
-		out = append(out, Object{Resource: schedulingv1.SchemeGroupVersion.WithResource("priorityclasses"), Want: &class})
+		out = append(out, Object{Resource: schedulingv1.SchemeGroupVersion.WithResource("priorityclasses"), Want: class})
 	}
 	return out
 }
