@@ -12,15 +12,17 @@ import (
 // Group returns the group resource.k8s.io.
 func Group() kind.Group {
 	v1 := []string{"v1"}
+	admins := &administrators{}
 	return kind.Group{
 		Name:    resource.GroupName,
 		Install: kind.Types(resourcev1.AddToScheme),
 		Resources: []kind.Resource{
 			{Kind: DeviceClasses(), Versions: v1},
 			{Kind: DeviceTaintRules(), Versions: v1},
-			{Kind: ResourceClaims(), Versions: v1},
-			{Kind: ResourceClaimTemplates(), Versions: v1},
+			{Kind: ResourceClaims(admins), Versions: v1},
+			{Kind: ResourceClaimTemplates(admins), Versions: v1},
 			{Kind: ResourceSlices(), Versions: v1},
 		},
+		Join: admins.join,
 	}
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // ResourceClaims returns the kind ResourceClaim.
-func ResourceClaims() kind.Kind {
+func ResourceClaims(admins *administrators) kind.Kind {
 	return kind.New(kind.Definition[resource.ResourceClaim]{
 		Kind: "ResourceClaim", Plural: "resourceclaims",
 		Spec:                kind.PartOf(func(r *resource.ResourceClaim) *resourcev1.ResourceClaimSpec { return &r.Spec }),
@@ -33,8 +33,9 @@ func ResourceClaims() kind.Kind {
 				}
 				dropClaimFields(&obj.Spec.Devices, before)
 			},
-			Validate: func(_ context.Context, obj *resource.ResourceClaim) field.ErrorList {
-				return validation.ValidateResourceClaim((*resourcev1.ResourceClaim)(obj))
+			Validate: func(ctx context.Context, obj *resource.ResourceClaim) field.ErrorList {
+				return append(admins.validateRequests(ctx, obj.Namespace, obj.Spec.Devices.Requests),
+					validation.ValidateResourceClaim((*resourcev1.ResourceClaim)(obj))...)
 			},
 			// A tag says that spec may not change, and one that is stored is valid.
 			ValidateUpdate: func(context.Context, *resource.ResourceClaim, *resource.ResourceClaim) field.ErrorList { return nil },
@@ -42,8 +43,9 @@ func ResourceClaims() kind.Kind {
 				dropDeallocated(&obj.Status, &old.Status)
 				dropStatusFields(&obj.Status, &old.Status)
 			},
-			ValidateStatus: func(_ context.Context, obj, old *resource.ResourceClaim) field.ErrorList {
-				return validation.ValidateResourceClaimStatus((*resourcev1.ResourceClaim)(obj), (*resourcev1.ResourceClaim)(old))
+			ValidateStatus: func(ctx context.Context, obj, old *resource.ResourceClaim) field.ErrorList {
+				return append(admins.validateResults(ctx, obj.Namespace, &obj.Status, &old.Status),
+					validation.ValidateResourceClaimStatus((*resourcev1.ResourceClaim)(obj), (*resourcev1.ResourceClaim)(old))...)
 			},
 		},
 		Columns: []kind.Column[resource.ResourceClaim]{

@@ -15,7 +15,7 @@ import (
 )
 
 // ResourceClaimTemplates returns the kind ResourceClaimTemplate.
-func ResourceClaimTemplates() kind.Kind {
+func ResourceClaimTemplates(admins *administrators) kind.Kind {
 	return kind.New(kind.Definition[resource.ResourceClaimTemplate]{
 		Kind: "ResourceClaimTemplate", Plural: "resourceclaimtemplates",
 		UnconditionalUpdate: true, // as in Kubernetes
@@ -27,8 +27,9 @@ func ResourceClaimTemplates() kind.Kind {
 				}
 				dropClaimFields(&obj.Spec.Spec.Devices, before)
 			},
-			Validate: func(_ context.Context, obj *resource.ResourceClaimTemplate) field.ErrorList {
-				return validation.ValidateResourceClaimTemplate((*resourcev1.ResourceClaimTemplate)(obj))
+			Validate: func(ctx context.Context, obj *resource.ResourceClaimTemplate) field.ErrorList {
+				return append(admins.validateRequests(ctx, obj.Namespace, obj.Spec.Spec.Devices.Requests),
+					validation.ValidateResourceClaimTemplate((*resourcev1.ResourceClaimTemplate)(obj))...)
 			},
 			ValidateUpdate: func(_ context.Context, obj, old *resource.ResourceClaimTemplate) field.ErrorList {
 				return validation.ValidateResourceClaimTemplateUpdate((*resourcev1.ResourceClaimTemplate)(obj), (*resourcev1.ResourceClaimTemplate)(old))
