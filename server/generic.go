@@ -21,6 +21,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/request/bearertoken"
 	"k8s.io/apiserver/pkg/authentication/request/union"
 	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
 	"k8s.io/apiserver/pkg/authorization/path"
 	authzunion "k8s.io/apiserver/pkg/authorization/union"
@@ -44,6 +45,10 @@ const resync = 10 * time.Minute
 // openPaths may be read by anyone: what the role system:public-info-viewer of
 // Kubernetes has.
 var openPaths = []string{"/healthz", "/livez", "/readyz", "/version", "/version/"} //nolint:gochecknoglobals // constant
+
+// discoveryPaths may be read by whoever is known: what the role system:discovery of
+// Kubernetes has.
+var discoveryPaths = []string{"/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*"} //nolint:gochecknoglobals // constant
 
 // types are a scheme and what reads and writes its types.
 type types struct {
@@ -105,9 +110,20 @@ func secure(config *genericapiserver.Config, clientCAs []dynamiccertificates.CAC
 	if err != nil {
 		return err
 	}
+	discovery, err := path.NewAuthorizer(discoveryPaths)
+	if err != nil {
+		return err
+	}
+	known := authorizer.AuthorizerFunc(func(ctx context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
+		if !slices.Contains(a.GetUser().GetGroups(), user.AllAuthenticated) {
+			return authorizer.DecisionNoOpinion, "", nil
+		}
+		return discovery.Authorize(ctx, a)
+	})
 	config.Authorization.Authorizer, err = authzunion.New(
 		authzunion.NamedAuthorizer{AuthorizerName: "masters", Authorizer: authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)},
-		authzunion.NamedAuthorizer{AuthorizerName: "paths", Authorizer: open})
+		authzunion.NamedAuthorizer{AuthorizerName: "paths", Authorizer: open},
+		authzunion.NamedAuthorizer{AuthorizerName: "discovery", Authorizer: known})
 	return err
 }
 

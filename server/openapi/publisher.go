@@ -100,7 +100,7 @@ func (p *Publisher) serveRoot(w http.ResponseWriter, r *http.Request) {
 		out.Paths[name] = handler3.OpenAPIV3DiscoveryGroupVersion{ServerRelativeURL: location(name, s.etag)}
 	}
 	if p.Remotes != nil {
-		for name, at := range p.Remotes.roots(r.Context()) {
+		for name, at := range p.Remotes.roots() {
 			if _, ok := sources[name]; !ok {
 				out.Paths[name] = handler3.OpenAPIV3DiscoveryGroupVersion{ServerRelativeURL: at}
 			}

@@ -21,6 +21,7 @@ import (
 	"k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/util/webhook"
 	"k8s.io/client-go/transport"
+	"k8s.io/klog/v2"
 	apiregistration "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	registrationhelpers "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1/helper"
 	registrationlisters "k8s.io/kube-aggregator/pkg/client/listers/apiregistration/v1"
@@ -34,6 +35,8 @@ import (
 const (
 	// fresh is how long what a server said is taken for true, as upstream does.
 	fresh = time.Minute
+	// retryAfter is how long a server that gave no answer is left alone.
+	retryAfter = 5 * time.Second
 	// firstWait bounds how long a client waits for what was never asked for before.
 	firstWait = 3 * time.Second
 	// aggregatorUser is who asks the servers.
@@ -104,7 +107,7 @@ func (r *Remotes) state(s *apiregistration.APIService) *remoteState {
 
 // each calls refresh for all servers at once if what is known is old, and waits for
 // those of which nothing is known.
-func (r *Remotes) each(asked func(*remoteState) *time.Time, refresh func(context.Context, *apiregistration.APIService, *remoteState)) []*apiregistration.APIService {
+func (r *Remotes) each(asked func(*remoteState) *time.Time, refresh func(context.Context, *apiregistration.APIService, *remoteState) error) []*apiregistration.APIService {
 	services := r.available()
 	var first sync.WaitGroup
 	for _, s := range services {
@@ -122,7 +125,12 @@ func (r *Remotes) each(asked func(*remoteState) *time.Time, refresh func(context
 		fetch := func() {
 			ctx, cancel := context.WithTimeout(context.Background(), fresh/2)
 			defer cancel()
-			refresh(ctx, s, state)
+			if err := refresh(ctx, s, state); err != nil {
+				klog.Background().V(2).Info("Could not fetch OpenAPI of an aggregated server", "apiService", s.Name, "err", err)
+				state.mu.Lock()
+				*asked(state) = time.Now().Add(retryAfter - fresh)
+				state.mu.Unlock()
+			}
 		}
 		if last.IsZero() {
 			first.Go(fetch)
@@ -143,7 +151,7 @@ func (r *Remotes) each(asked func(*remoteState) *time.Time, refresh func(context
 }
 
 // roots are the places of the documents of version 3, by version.
-func (r *Remotes) roots(context.Context) map[string]string {
+func (r *Remotes) roots() map[string]string {
 	out := map[string]string{}
 	for _, s := range r.each(func(s *remoteState) *time.Time { return &s.rootAsked }, r.fetchRoot) {
 		state := r.state(s)
@@ -165,41 +173,48 @@ func versionPath(s *apiregistration.APIService) string {
 
 // fetchRoot asks where the document of a version is. A server without documents of
 // version 3 has it converted from version 2.
-func (r *Remotes) fetchRoot(ctx context.Context, s *apiregistration.APIService, state *remoteState) {
-	var listed handler3.OpenAPIV3Discovery
-	data, _, status, err := r.get(ctx, s, v3Path)
-	switch {
-	case err != nil:
-		return
-	case status == http.StatusNotFound:
-		if v2, err := r.fetchSpec(ctx, s); err == nil {
-			state.mu.Lock()
-			state.root = location(versionPath(s), hash(v2.etag))
-			state.mu.Unlock()
+func (r *Remotes) fetchRoot(ctx context.Context, s *apiregistration.APIService, state *remoteState) error {
+	data, status, err := r.get(ctx, s, v3Path)
+	if err != nil {
+		return err
+	}
+	at := ""
+	switch status {
+	case http.StatusOK:
+		var listed handler3.OpenAPIV3Discovery
+		if err := json.Unmarshal(data, &listed); err != nil {
+			return err
 		}
-		return
-	case status != http.StatusOK || json.Unmarshal(data, &listed) != nil:
-		return
+		at = listed.Paths[versionPath(s)].ServerRelativeURL
+	case http.StatusNotFound:
+		v2, err := r.fetchSpec(ctx, s)
+		if err != nil {
+			return err
+		}
+		at = location(versionPath(s), hash(v2.etag))
+	default:
+		return fmt.Errorf("%s: status %d", v3Path, status)
 	}
 	state.mu.Lock()
 	defer state.mu.Unlock()
-	state.root = ""
-	if at, ok := listed.Paths[versionPath(s)]; ok {
-		state.root = at.ServerRelativeURL
-	}
+	state.root = at
+	return nil
 }
 
 // specs are the parts of the document of version 2.
 func (r *Remotes) specs() []*remoteSpec {
 	var out []*remoteSpec
-	refresh := func(ctx context.Context, s *apiregistration.APIService, state *remoteState) {
-		if fetched, err := r.fetchSpec(ctx, s); err == nil {
-			state.mu.Lock()
-			defer state.mu.Unlock()
-			if state.spec == nil || state.spec.etag != fetched.etag {
-				state.spec = fetched
-			}
+	refresh := func(ctx context.Context, s *apiregistration.APIService, state *remoteState) error {
+		fetched, err := r.fetchSpec(ctx, s)
+		if err != nil {
+			return err
 		}
+		state.mu.Lock()
+		defer state.mu.Unlock()
+		if state.spec == nil || state.spec.etag != fetched.etag {
+			state.spec = fetched
+		}
+		return nil
 	}
 	for _, s := range r.each(func(s *remoteState) *time.Time { return &s.specAsked }, refresh) {
 		state := r.state(s)
@@ -213,7 +228,7 @@ func (r *Remotes) specs() []*remoteSpec {
 }
 
 func (r *Remotes) fetchSpec(ctx context.Context, s *apiregistration.APIService) (*remoteSpec, error) {
-	data, _, status, err := r.get(ctx, s, v2Path)
+	data, status, err := r.get(ctx, s, v2Path)
 	if err != nil {
 		return nil, err
 	}
@@ -271,19 +286,19 @@ func (r *Remotes) serveConverted(w http.ResponseWriter, incoming *http.Request, 
 }
 
 // get fetches a path of a server.
-func (r *Remotes) get(ctx context.Context, s *apiregistration.APIService, path string) (data []byte, header http.Header, status int, err error) {
+func (r *Remotes) get(ctx context.Context, s *apiregistration.APIService, path string) (data []byte, status int, err error) {
 	outgoing, err := http.NewRequestWithContext(request.WithUser(ctx, &user.DefaultInfo{Name: aggregatorUser}), http.MethodGet, path, http.NoBody)
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, 0, err
 	}
 	outgoing.Header.Set("Accept", "application/json")
 	response, err := r.do(outgoing, s)
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, 0, err
 	}
 	defer func() { _ = response.Body.Close() }()
 	data, err = io.ReadAll(io.LimitReader(response.Body, maxDocument))
-	return data, response.Header, response.StatusCode, err
+	return data, response.StatusCode, err
 }
 
 // do sends a request to a server, in the name of the user of the request.
