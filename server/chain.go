@@ -91,10 +91,14 @@ func (a *assembly) build(ctx context.Context) (*genericapiserver.GenericAPIServe
 	if err := front.AddPostStartHook("storage-readiness", front.StorageReadinessHook.Hook); err != nil {
 		return nil, err
 	}
-	if a.options.Aggregation.Enabled {
-		if front, err = a.addAggregator(ctx, front); err != nil {
-			return nil, err
-		}
+	switch {
+	case a.options.Aggregation.Enabled:
+		front, err = a.addAggregator(ctx, front)
+	case a.options.CustomResources:
+		err = a.listCustomGroups(front)
+	}
+	if err != nil {
+		return nil, err
 	}
 	a.publish(front, &config)
 	return front, nil

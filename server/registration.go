@@ -127,7 +127,13 @@ func apiService(gv schema.GroupVersion, p priority) *apiregistration.APIService 
 type customVersionList struct {
 	crds     crdinformers.CustomResourceDefinitionInformer
 	own      map[schema.GroupVersion]bool
-	services autoregister.AutoAPIServiceRegistration
+	services versionRegistry
+}
+
+// versionRegistry makes versions known to clients, each as an APIService.
+type versionRegistry interface {
+	AddAPIServiceToSync(service *apiregistration.APIService)
+	RemoveAPIServiceToSync(name string)
 }
 
 // follow registers the versions of definitions as they change.
