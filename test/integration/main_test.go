@@ -37,6 +37,13 @@ const patience = time.Minute
 var api *stoatest.Server
 
 func TestMain(m *testing.M) {
+	if flags := os.Getenv(backendVariable); flags != "" {
+		if err := runBackend(strings.Split(flags, "\n")); err != nil {
+			fmt.Fprintln(os.Stderr, "server behind:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	flag.Parse()
 	if testing.Short() {
 		fmt.Println("integration tests are skipped under -short")
