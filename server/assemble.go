@@ -51,6 +51,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	if err != nil {
 		return err
 	}
+	raw := clients.RESTOptionsGetter(ctx, config.RESTOptionsGetter, always)
 	config.RESTOptionsGetter = clients.RESTOptionsGetter(ctx, config.RESTOptionsGetter, func(gr schema.GroupResource) bool {
 		return uncached(gr) || kind.Uncached(c.Groups, gr)
 	})
@@ -68,7 +69,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 		return err
 	}
 	chain := &assembly{
-		options: c, config: config, informers: shared, proxy: s.frontProxy, etcd: upstream, etcdHealth: s.etcdHealth,
+		options: c, config: config, informers: shared, proxy: s.frontProxy, etcd: upstream, etcdHealth: s.etcdHealth, stores: stores{},
 		streams: func(config *genericapiserver.Config) (*core.Streams, error) { return s.streams(c, config) },
 		decorate: func(getter generic.RESTOptionsGetter, uncached func(schema.GroupResource) bool) generic.RESTOptionsGetter {
 			return clients.RESTOptionsGetter(ctx, getter, uncached)
@@ -78,6 +79,9 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 		return err
 	}
 	s.closers = append(s.closers, s.generic.Destroy) // Run does it too; a second time does nothing
+	if err := s.addServices(c, config, chain.stores, raw); err != nil {
+		return err
+	}
 	return s.generic.AddPostStartHook("start-default-objects", defaults.hook)
 }
 

@@ -53,6 +53,7 @@ type assembly struct {
 	crds    crdinformers.CustomResourceDefinitionInformer
 	remotes *openapi.Remotes
 	members []*genericapiserver.GenericAPIServer // the last one is in front
+	stores  stores                               // of the own groups
 }
 
 // build makes the servers and returns the one in front.

@@ -192,6 +192,7 @@ func (a *assembly) installGroups(s *genericapiserver.GenericAPIServer, config *g
 		if err != nil {
 			return err
 		}
+		a.stores[g.Name] = info.VersionedResourcesStorageMap
 		if err := evaluator.RemoveUnavailableKinds(g.Name, types.scheme, info.VersionedResourcesStorageMap, config.MergedResourceConfig); err != nil {
 			return fmt.Errorf("group %q: %w", g.Name, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"time"
 
@@ -50,6 +51,8 @@ type Options struct {
 	Serving *ServingOptions
 	// Etcd is where objects are stored.
 	Etcd *EtcdOptions
+	// Service says which addresses and ports services get.
+	Service *ServiceOptions
 	// Authentication says whom the server believes.
 	Authentication *AuthenticationOptions
 	// Kubelet is how the server reaches kubelets.
@@ -82,6 +85,7 @@ func NewOptions() *Options {
 		Run:             run,
 		Serving:         newServingOptions(),
 		Etcd:            newEtcdOptions(),
+		Service:         newServiceOptions(),
 		Authentication:  newAuthenticationOptions(),
 		Kubelet:         newKubeletOptions(),
 		Admission:       newAdmissionOptions(),
@@ -99,6 +103,7 @@ func (o *Options) AddFlags(sections *cliflag.NamedFlagSets) {
 	data.StringVar(&o.DataDir, "data-dir", o.DataDir, "Folder of the embedded etcd, the certificates and the admin kubeconfig. Created with mode 0700.")
 	o.Etcd.addEmbeddedFlags(data)
 	o.Etcd.AddFlags(sections.FlagSet("etcd"))
+	o.Service.AddFlags(sections.FlagSet("services"))
 	o.Serving.AddFlags(sections.FlagSet("secure serving"))
 	o.Authentication.AddFlags(sections.FlagSet("authentication"))
 	o.Kubelet.AddFlags(sections.FlagSet("kubelets"))
@@ -133,6 +138,8 @@ type completedOptions struct {
 	pki string
 	// types are those of the groups.
 	types *types
+	// clusterIPRanges are the parsed ranges of Service.
+	clusterIPRanges []netip.Prefix
 }
 
 // CompletedOptions are options with everything filled in.
@@ -148,6 +155,9 @@ func (o *Options) Complete(ctx context.Context) (CompletedOptions, error) {
 		return CompletedOptions{}, fmt.Errorf("--feature-gates, --emulated-version or --min-compatibility-version: %w", err)
 	}
 	var err error
+	if c.clusterIPRanges, err = c.Service.ranges(); err != nil {
+		return CompletedOptions{}, err
+	}
 	if c.types, err = newTypes(c.Groups); err != nil {
 		return CompletedOptions{}, err
 	}
@@ -188,6 +198,7 @@ func (c CompletedOptions) Validate() error {
 	}
 	errs = append(errs, c.Serving.Validate()...)
 	errs = append(errs, c.Etcd.Validate()...)
+	errs = append(errs, c.Service.Validate()...)
 	errs = append(errs, c.Authentication.Validate()...)
 	errs = append(errs, c.Kubelet.Validate()...)
 	errs = append(errs, c.Admission.Validate()...)

@@ -1,0 +1,221 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"path"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/storage"
+
+	"github.com/stoa-project/stoa/apis/networking"
+)
+
+const (
+	// managedBy marks the addresses that belong to services. The name is upstream's.
+	managedBy = "ipallocator.k8s.io"
+	// DefaultCIDR is the name of the ServiceCIDR with the ranges of the flags.
+	DefaultCIDR = "kubernetes"
+	// blindTries is how many addresses of a block are tried before the taken ones are
+	// read. In a block that is half full, one in 256 comes that far.
+	blindTries = 8
+)
+
+var (
+	errFull      = errors.New("range is full")
+	errAllocated = errors.New("provided IP is already allocated")
+	errNoBlock   = errors.New("the provided network does not match the current range")
+)
+
+// addresses hands out cluster IPs. An address is taken while there is an IPAddress
+// of its name.
+type addresses struct {
+	ips, cidrs         storage.Interface
+	ipPrefix, cidrPath string
+	// ranges are those of the flags. They hold while nobody has made an object of them.
+	ranges []netip.Prefix
+}
+
+func (a *addresses) key(name string) string { return path.Join(a.ipPrefix, name) }
+
+// blocks returns the ranges that are in use for a family, in random order.
+func (a *addresses) blocks(ctx context.Context, family corev1.IPFamily) ([]block, error) {
+	list := &networking.ServiceCIDRList{}
+	if err := a.cidrs.GetList(ctx, a.cidrPath+"/", storage.ListOptions{Recursive: true, Predicate: storage.Everything}, list); err != nil {
+		return nil, fmt.Errorf("read service CIDRs: %w", err)
+	}
+	found := map[netip.Prefix]bool{}
+	hasDefault := false
+	for i := range list.Items {
+		cidr := &list.Items[i]
+		hasDefault = hasDefault || cidr.Name == DefaultCIDR
+		ready := meta.FindStatusCondition(cidr.Status.Conditions, networkingv1.ServiceCIDRConditionReady)
+		if !cidr.DeletionTimestamp.IsZero() || ready != nil && ready.Status != metav1.ConditionTrue {
+			continue
+		}
+		for _, text := range cidr.Spec.CIDRs {
+			if prefix, err := netip.ParsePrefix(text); err == nil {
+				found[prefix.Masked()] = true
+			}
+		}
+	}
+	if !hasDefault {
+		for _, prefix := range a.ranges {
+			found[prefix.Masked()] = true
+		}
+	}
+	var blocks []block
+	for prefix := range found {
+		if b := newBlock(prefix); b.family() == family && b.size > 0 {
+			blocks = append(blocks, b)
+		}
+	}
+	rand.Shuffle(len(blocks), func(i, j int) { blocks[i], blocks[j] = blocks[j], blocks[i] })
+	return blocks, nil
+}
+
+// claim takes one address for a service.
+func (a *addresses) claim(ctx context.Context, svc *corev1.Service, ip netip.Addr) error {
+	blocks, err := a.blocks(ctx, familyOf(ip))
+	if err != nil {
+		return err
+	}
+	for _, b := range blocks {
+		if b.has(ip) {
+			return a.create(ctx, svc, ip)
+		}
+	}
+	return errNoBlock
+}
+
+// claimAny takes any free address of a family for a service.
+func (a *addresses) claimAny(ctx context.Context, svc *corev1.Service, family corev1.IPFamily) (netip.Addr, error) {
+	blocks, err := a.blocks(ctx, family)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	for _, b := range blocks {
+		for _, part := range b.bands() {
+			ip, err := a.claimIn(ctx, svc, b, part)
+			if !errors.Is(err, errFull) {
+				return ip, err
+			}
+		}
+	}
+	return netip.Addr{}, errFull
+}
+
+// claimIn takes a free address of a part of a block: one of a few at random, or else
+// one that is not among those taken.
+func (a *addresses) claimIn(ctx context.Context, svc *corev1.Service, b block, part band) (netip.Addr, error) {
+	var taken map[string]bool
+	var got netip.Addr
+	err := errFull
+	tries := 0
+	b.each(part, func(ip netip.Addr) bool {
+		if tries == blindTries {
+			names, listErr := a.taken(ctx)
+			if listErr != nil {
+				err = listErr
+				return true
+			}
+			taken = names
+		}
+		if taken[ip.String()] {
+			return false
+		}
+		tries++
+		switch createErr := a.create(ctx, svc, ip); {
+		case createErr == nil:
+			got, err = ip, nil
+		case errors.Is(createErr, errAllocated):
+			return false
+		default:
+			err = createErr
+		}
+		return true
+	})
+	return got, err
+}
+
+// taken returns the names of all addresses.
+func (a *addresses) taken(ctx context.Context) (map[string]bool, error) {
+	list, err := a.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[string]bool, len(list.Items))
+	for i := range list.Items {
+		names[list.Items[i].Name] = true
+	}
+	return names, nil
+}
+
+func (a *addresses) list(ctx context.Context) (*networking.IPAddressList, error) {
+	list := &networking.IPAddressList{}
+	if err := a.ips.GetList(ctx, a.ipPrefix+"/", storage.ListOptions{Recursive: true, Predicate: storage.Everything}, list); err != nil {
+		return nil, fmt.Errorf("read IP addresses: %w", err)
+	}
+	return list, nil
+}
+
+func (a *addresses) create(ctx context.Context, svc *corev1.Service, ip netip.Addr) error {
+	obj := newIPAddress(svc, ip)
+	err := a.ips.Create(ctx, a.key(obj.Name), obj, &networking.IPAddress{}, 0)
+	if storage.IsExist(err) {
+		return errAllocated
+	}
+	return err
+}
+
+// newIPAddress is what the address of a service looks like.
+func newIPAddress(svc *corev1.Service, ip netip.Addr) *networking.IPAddress {
+	obj := &networking.IPAddress{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: ip.String(),
+			Labels: map[string]string{
+				networkingv1.LabelIPAddressFamily: string(familyOf(ip)),
+				networkingv1.LabelManagedBy:       managedBy,
+			},
+		},
+		Spec: networkingv1.IPAddressSpec{ParentRef: &networkingv1.ParentReference{
+			Resource: "services", Namespace: svc.Namespace, Name: svc.Name,
+		}},
+	}
+	rest.FillObjectMetaSystemFields(obj)
+	return obj
+}
+
+// errNotTheirs stops the release of an address that belongs to something else.
+var errNotTheirs = errors.New("the address belongs to something else")
+
+// release gives an address back, if the service has it.
+func (a *addresses) release(ctx context.Context, svc *corev1.Service, ip netip.Addr) error {
+	theirs := func(_ context.Context, obj runtime.Object) error {
+		if !belongsTo(obj.(*networking.IPAddress), svc) {
+			return errNotTheirs
+		}
+		return nil
+	}
+	err := a.ips.Delete(ctx, a.key(ip.String()), &networking.IPAddress{}, nil, theirs, nil, storage.DeleteOptions{})
+	if storage.IsNotFound(err) || errors.Is(err, errNotTheirs) {
+		return nil
+	}
+	return err
+}
+
+func belongsTo(address *networking.IPAddress, svc *corev1.Service) bool {
+	ref := address.Spec.ParentRef
+	return ref != nil && ref.Group == "" && ref.Resource == "services" && ref.Namespace == svc.Namespace && ref.Name == svc.Name
+}

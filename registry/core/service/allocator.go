@@ -1,0 +1,185 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/apiserver/pkg/registry/generic"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/storage"
+	"k8s.io/apiserver/pkg/util/dryrun"
+	"k8s.io/klog/v2"
+
+	"github.com/stoa-project/stoa/apis/core"
+	"github.com/stoa-project/stoa/apis/networking"
+)
+
+// releaseTimeout bounds how long giving back what a request claimed may take, which
+// goes on when the request has ended.
+const releaseTimeout = 10 * time.Second
+
+// Config is what an Allocator works with.
+type Config struct {
+	// Options say where objects are stored. The stores must have no watch cache.
+	Options generic.RESTOptionsGetter
+	// Ranges are the blocks of cluster IPs that the server brings: one, or one of each
+	// family. The first is that of services that do not ask for a family.
+	Ranges []netip.Prefix
+	// NodePorts are the ports that services can have on nodes.
+	NodePorts utilnet.PortRange
+	// DeleteEndpoints deletes the endpoints of a service that is gone. Unset: they stay.
+	DeleteEndpoints func(ctx context.Context, namespace, name string) error
+}
+
+// Allocator gives services what the cluster has for them.
+type Allocator struct {
+	addresses       *addresses
+	ports           *ports
+	families        []corev1.IPFamily
+	deleteEndpoints func(ctx context.Context, namespace, name string) error
+	services        storage.Interface
+	servicesPath    string
+	leaks           map[int32]int // of the repair of ports, see repairPorts
+}
+
+// New returns an allocator.
+func New(c Config) (*Allocator, error) {
+	if len(c.Ranges) == 0 {
+		return nil, errors.New("there is no range of cluster IPs")
+	}
+	a := &Allocator{
+		addresses: &addresses{ranges: c.Ranges}, ports: &ports{all: c.NodePorts},
+		deleteEndpoints: c.DeleteEndpoints, leaks: map[int32]int{},
+	}
+	for _, r := range c.Ranges {
+		a.families = append(a.families, familyOf(r.Addr()))
+	}
+	var err error
+	open := func(resource string, example, list runtime.Object, prefix string) (storage.Interface, string) {
+		store, at, openErr := Store(c.Options, resource, example, list, prefix)
+		err = errors.Join(err, openErr)
+		return store, at
+	}
+	const group = ".networking.k8s.io"
+	a.addresses.ips, a.addresses.ipPrefix = open("ipaddresses"+group, &networking.IPAddress{}, &networking.IPAddressList{}, "")
+	a.addresses.cidrs, a.addresses.cidrPath = open("servicecidrs"+group, &networking.ServiceCIDR{}, &networking.ServiceCIDRList{}, "")
+	a.ports.store, _ = open("servicenodeportallocations", &core.RangeAllocation{}, &core.RangeAllocation{}, portsPrefix)
+	a.services, a.servicesPath = open("services", &core.Service{}, &core.ServiceList{}, "")
+	return a, err
+}
+
+// Attach makes a store of services claim and give back.
+func (a *Allocator) Attach(store *genericregistry.Store) {
+	store.BeginCreate = func(ctx context.Context, obj runtime.Object, options *metav1.CreateOptions) (genericregistry.FinishFunc, error) {
+		t := a.begin((*corev1.Service)(obj.(*core.Service)), options.DryRun)
+		return t.run(ctx, t.create)
+	}
+	store.BeginUpdate = func(ctx context.Context, obj, old runtime.Object, options *metav1.UpdateOptions) (genericregistry.FinishFunc, error) {
+		t := a.begin((*corev1.Service)(obj.(*core.Service)), options.DryRun)
+		t.old = (*corev1.Service)(old.(*core.Service))
+		return t.run(ctx, t.update)
+	}
+	store.AfterDelete = func(obj runtime.Object, options *metav1.DeleteOptions) {
+		a.afterDelete((*corev1.Service)(obj.(*core.Service)), options)
+	}
+	store.Decorator = a.complete
+}
+
+// afterDelete gives back all that a service has.
+func (a *Allocator) afterDelete(svc *corev1.Service, options *metav1.DeleteOptions) {
+	t := a.begin(svc, options.DryRun)
+	if t.dry {
+		return
+	}
+	ctx := context.Background() //nolint:forbidigo // the hook of the store has none
+	if a.deleteEndpoints != nil {
+		if err := a.deleteEndpoints(ctx, svc.Namespace, svc.Name); err != nil {
+			klog.FromContext(ctx).Error(err, "Could not delete the endpoints of a deleted service", "service", klog.KObj(svc))
+		}
+	}
+	t.freeIPs = clusterIPs(svc)
+	t.freePorts = nodePorts(svc)
+	if needsHealthCheckPort(svc) {
+		t.freePorts = append(t.freePorts, svc.Spec.HealthCheckNodePort)
+	}
+	t.finish(ctx, true)
+}
+
+// Store opens the store of a resource, written "services" or "ipaddresses.group".
+// The path of its keys is that of its kind unless prefix is set.
+func Store(options generic.RESTOptionsGetter, resource string, example, list runtime.Object, prefix string) (storage.Interface, string, error) {
+	opts, err := options.GetRESTOptions(parseResource(resource), example)
+	if err != nil {
+		return nil, "", err
+	}
+	if prefix == "" {
+		prefix = path.Join("/", opts.ResourcePrefix)
+	}
+	key := func(runtime.Object) (string, error) { return "", errors.New("a store without a cache needs no keys") }
+	store, _, err := opts.Decorator(opts.StorageConfig, prefix, key,
+		func() runtime.Object { return example.DeepCopyObject() }, func() runtime.Object { return list.DeepCopyObject() },
+		storage.DefaultNamespaceScopedAttr, nil, nil)
+	if err != nil {
+		return nil, "", fmt.Errorf("store of %s: %w", resource, err)
+	}
+	return store, prefix, nil
+}
+
+func (a *Allocator) begin(svc *corev1.Service, dryRun []string) *transaction {
+	return &transaction{a: a, svc: svc, dry: dryrun.IsDryRun(dryRun)}
+}
+
+// transaction is the claims of one request.
+type transaction struct {
+	a        *Allocator
+	svc, old *corev1.Service
+	dry      bool
+	// What was claimed, and what the service has no use for once it is written.
+	gotIPs, freeIPs     []netip.Addr
+	gotPorts, freePorts []int32
+}
+
+// run claims, and returns what ends the transaction.
+func (t *transaction) run(ctx context.Context, claim func(context.Context) error) (genericregistry.FinishFunc, error) {
+	if err := claim(ctx); err != nil {
+		t.finish(ctx, false)
+		return nil, err
+	}
+	return t.finish, nil
+}
+
+// finish gives back: what is of no use any more if the service was written, or else
+// what was claimed.
+func (t *transaction) finish(ctx context.Context, written bool) {
+	if t.dry {
+		return
+	}
+	ips, given := t.gotIPs, t.gotPorts
+	if written {
+		ips, given = t.freeIPs, t.freePorts
+	}
+	if len(ips) == 0 && len(given) == 0 {
+		return
+	}
+	logger := klog.FromContext(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	err := t.a.ports.release(ctx, given)
+	for _, ip := range ips {
+		err = errors.Join(err, t.a.addresses.release(ctx, t.svc, ip))
+	}
+	if err != nil { // a repair will
+		logger.Error(err, "Could not give back what a service had", "service", klog.KObj(t.svc), "ips", ips, "ports", given)
+	}
+}

@@ -1,0 +1,147 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/apiserver/pkg/registry/generic"
+	"k8s.io/apiserver/pkg/registry/rest"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/klog/v2"
+
+	"github.com/stoa-project/stoa/apis/core"
+	"github.com/stoa-project/stoa/registry/core/service"
+	"github.com/stoa-project/stoa/registry/kind"
+	"github.com/stoa-project/stoa/server/bootstrap"
+)
+
+const (
+	// repairInterval is how often claims of services are compared with services.
+	repairInterval = 3 * time.Minute
+	// leaveTimeout bounds how long a server that stops tells others so.
+	leaveTimeout = 2 * time.Second
+)
+
+// stores are the storages of the groups by group, version and path.
+type stores map[string]map[string]map[string]rest.Storage
+
+// kind returns the store of a kind, or nil if it is not served.
+func (s stores) kind(group, version, resource string) *kind.REST {
+	store, _ := s[group][version][resource].(*kind.REST)
+	return store
+}
+
+// addServices makes services get their addresses and ports, and adds the hooks that
+// make and keep the service of this server. raw opens stores without a cache.
+func (s *Server) addServices(c CompletedOptions, config *genericapiserver.Config, all stores, raw generic.RESTOptionsGetter) error {
+	services := all.kind("", "v1", "services")
+	if services == nil || all.kind("networking.k8s.io", "v1", "ipaddresses") == nil {
+		return nil
+	}
+	allocator, err := service.New(service.Config{
+		Options: raw, Ranges: c.clusterIPRanges, NodePorts: c.Service.NodePortRange, DeleteEndpoints: deleter(all.kind("", "v1", "endpoints")),
+	})
+	if err != nil {
+		return fmt.Errorf("services: %w", err)
+	}
+	allocator.Attach(services.Store)
+	port := s.listener.Addr().(*net.TCPAddr).Port
+	own := bootstrap.KubernetesService{
+		Scheme: c.types.scheme, Store: services, IP: allocator.FirstIP(), Port: port, NodePort: c.Service.KubernetesNodePort,
+	}
+	err = s.generic.AddPostStartHook("start-kubernetes-service-cidr-controller", func(hook genericapiserver.PostStartHookContext) error {
+		persist(hook, "Could not make the default service CIDR, trying again", allocator.EnsureCIDR)
+		go wait.UntilWithContext(hook, logged("Could not keep the default service CIDR", allocator.EnsureCIDR), bootstrap.LeaseInterval)
+		go wait.UntilWithContext(hook, logged("Could not repair what services have", allocator.Repair), repairInterval)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	endpoints, err := s.kubernetesEndpoints(c, config, all, raw, port)
+	if err != nil {
+		return err
+	}
+	return s.generic.AddPostStartHook("bootstrap-controller", func(hook genericapiserver.PostStartHookContext) error {
+		persist(hook, "Could not make the service of the server, trying again", own.Ensure)
+		go wait.UntilWithContext(hook, logged("Could not keep the service of the server", own.Ensure), bootstrap.LeaseInterval)
+		if endpoints != nil {
+			go func() {
+				if s.WaitReady(hook) == nil {
+					wait.UntilWithContext(hook, logged("Could not keep the endpoints of the server", endpoints.Refresh), bootstrap.LeaseInterval)
+				}
+			}()
+		}
+		return nil
+	})
+}
+
+// kubernetesEndpoints returns what keeps the endpoints of the server, and adds the
+// hook that takes the server from them when it stops; nil if it keeps none.
+func (s *Server) kubernetesEndpoints(c CompletedOptions, config *genericapiserver.Config, all stores, raw generic.RESTOptionsGetter, port int) (*bootstrap.KubernetesEndpoints, error) {
+	ip, _ := netip.AddrFromSlice(c.advertise)
+	ip = ip.Unmap()
+	if c.Service.EndpointReconciler == reconcileNone || all.kind("", "v1", "endpoints") == nil || all.kind("discovery.k8s.io", "v1", "endpointslices") == nil ||
+		!ip.IsValid() || ip.IsLoopback() || ip.IsLinkLocalUnicast() { // an address that no endpoint may have
+		return nil, nil
+	}
+	client, err := kubernetes.NewForConfig(config.LoopbackClientConfig)
+	if err != nil {
+		return nil, fmt.Errorf("loopback client: %w", err)
+	}
+	leases, _, err := service.Store(raw, "apiserveripinfo", &core.Endpoints{}, &core.EndpointsList{}, bootstrap.LeasesPrefix)
+	if err != nil {
+		return nil, err
+	}
+	endpoints := &bootstrap.KubernetesEndpoints{Client: client, Leases: leases, IP: ip, Port: port}
+	return endpoints, s.generic.AddPreShutdownHook("stop-kubernetes-service-controller", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout) //nolint:forbidigo // the hook has none
+		defer cancel()
+		return endpoints.Leave(ctx)
+	})
+}
+
+// deleter deletes the endpoints of a service; nil if there are none.
+func deleter(store *kind.REST) func(ctx context.Context, namespace, name string) error {
+	if store == nil {
+		return nil
+	}
+	return func(ctx context.Context, namespace, name string) error {
+		ctx = genericapirequest.WithNamespace(ctx, namespace)
+		_, _, err := store.Delete(ctx, name, rest.ValidateAllObjectFunc, &metav1.DeleteOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return err
+	}
+}
+
+// persist does what must be done before the server is ready, until it is.
+func persist(ctx context.Context, message string, do func(context.Context) error) {
+	_ = wait.PollUntilContextCancel(ctx, retryInterval, true, func(ctx context.Context) (bool, error) {
+		err := do(ctx)
+		if err != nil && ctx.Err() == nil {
+			klog.FromContext(ctx).Error(err, message)
+		}
+		return err == nil, nil
+	})
+}
+
+func logged(message string, do func(context.Context) error) func(context.Context) {
+	return func(ctx context.Context) {
+		if err := do(ctx); err != nil && ctx.Err() == nil {
+			klog.FromContext(ctx).Error(err, message)
+		}
+	}
+}
