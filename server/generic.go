@@ -20,11 +20,6 @@ import (
 	"k8s.io/apiserver/pkg/authentication/request/anonymous"
 	"k8s.io/apiserver/pkg/authentication/request/bearertoken"
 	"k8s.io/apiserver/pkg/authentication/request/union"
-	"k8s.io/apiserver/pkg/authentication/user"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
-	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
-	"k8s.io/apiserver/pkg/authorization/path"
-	authzunion "k8s.io/apiserver/pkg/authorization/union"
 	openapinamer "k8s.io/apiserver/pkg/endpoints/openapi"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
@@ -85,12 +80,11 @@ func (c CompletedOptions) genericConfig(serving *genericapiserver.SecureServingI
 	if err := c.APIs.ApplyTo(config, servedVersions(c.Groups), c.types.scheme); err != nil {
 		return nil, fmt.Errorf("--runtime-config: %w", err)
 	}
-	return config, secure(config, clientCAs, proxy)
+	return config, c.secure(config, clientCAs, proxy)
 }
 
-// secure sets who is believed to be whom, and that only administrators may do
-// anything but look at health and version.
-func secure(config *genericapiserver.Config, clientCAs []dynamiccertificates.CAContentProvider, proxy *frontProxy) error {
+// secure sets who is believed to be whom, and who may do what.
+func (c CompletedOptions) secure(config *genericapiserver.Config, clientCAs []dynamiccertificates.CAContentProvider, proxy *frontProxy) error {
 	methods, err := proxy.authenticate(config)
 	if err != nil {
 		return err
@@ -105,25 +99,11 @@ func secure(config *genericapiserver.Config, clientCAs []dynamiccertificates.CAC
 	// A token that nobody knows is an error, and not the token of somebody anonymous.
 	methods = append(methods, bearertoken.New(authenticator.TokenFunc(
 		func(context.Context, string) (*authenticator.Response, bool, error) { return nil, false, nil })))
-	config.Authentication.Authenticator = union.NewFailOnError(union.New(methods...), anonymous.NewAuthenticator(nil))
-	open, err := path.NewAuthorizer(openPaths)
-	if err != nil {
-		return err
+	config.Authentication.Authenticator = union.New(methods...)
+	if c.Authentication.Anonymous {
+		config.Authentication.Authenticator = union.NewFailOnError(config.Authentication.Authenticator, anonymous.NewAuthenticator(nil))
 	}
-	discovery, err := path.NewAuthorizer(discoveryPaths)
-	if err != nil {
-		return err
-	}
-	known := authorizer.AuthorizerFunc(func(ctx context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
-		if !slices.Contains(a.GetUser().GetGroups(), user.AllAuthenticated) {
-			return authorizer.DecisionNoOpinion, "", nil
-		}
-		return discovery.Authorize(ctx, a)
-	})
-	config.Authorization.Authorizer, err = authzunion.New(
-		authzunion.NamedAuthorizer{AuthorizerName: "masters", Authorizer: authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)},
-		authzunion.NamedAuthorizer{AuthorizerName: "paths", Authorizer: open},
-		authzunion.NamedAuthorizer{AuthorizerName: "discovery", Authorizer: known})
+	config.Authorization.Authorizer, err = c.Authorization.authorizer()
 	return err
 }
 

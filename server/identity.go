@@ -40,6 +40,7 @@ const (
 
 // identity is what a server proves itself with, and what its administrator does.
 type identity struct {
+	// authority is nil, and so are ca and admin, for a server without a CA.
 	authority *pki.CA
 	// ca signs client certificates; trust is what clients verify the server by.
 	ca, trust []byte
@@ -53,6 +54,17 @@ type identity struct {
 
 // newIdentity loads the certificates, and makes those that are missing.
 func newIdentity(ctx context.Context, c CompletedOptions) (*identity, error) {
+	if c.WithoutCA {
+		i := &identity{}
+		certFile, keyFile := c.Serving.CertFile, c.Serving.KeyFile
+		if certFile == "" {
+			var err error
+			if certFile, keyFile, err = c.Serving.signItself(c.advertise); err != nil {
+				return nil, err
+			}
+		}
+		return i, i.show(c, certFile, keyFile)
+	}
 	authority, err := pki.Store{Dir: c.pki}.EnsureCA(ctx, caName)
 	if err != nil {
 		return nil, err
@@ -71,14 +83,19 @@ func newIdentity(ctx context.Context, c CompletedOptions) (*identity, error) {
 		}
 	}
 	if c.Serving.CertFile != "" {
-		file, err := dynamiccertificates.NewDynamicServingContentFromFiles("serving-cert", c.Serving.CertFile, c.Serving.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("--tls-cert-file and --tls-private-key-file: %w", err)
-		}
-		i.serving = file
-		return i, i.trustForeign(file, c)
+		return i, i.show(c, c.Serving.CertFile, c.Serving.KeyFile)
 	}
 	return i, i.issueServing(ctx, c)
+}
+
+// show shows the certificate of files that somebody else wrote.
+func (i *identity) show(c CompletedOptions, certFile, keyFile string) error {
+	file, err := dynamiccertificates.NewDynamicServingContentFromFiles("serving-cert", certFile, keyFile)
+	if err != nil {
+		return fmt.Errorf("--tls-cert-file and --tls-private-key-file: %w", err)
+	}
+	i.serving = file
+	return i.trustForeign(file, c)
 }
 
 // setKubelet takes a pair for the next connection to a kubelet.
@@ -168,6 +185,9 @@ func (s *Server) renew(ctx context.Context) {
 	if proxy := s.frontProxy.authority; proxy != nil {
 		go proxy.RenewLoop(ctx, nil) // who uses the files watches them
 	}
+	if s.identity.authority == nil {
+		return
+	}
 	s.identity.authority.RenewLoop(ctx, func(name string, pair *pki.Pair) {
 		var err error
 		switch name {
@@ -223,7 +243,8 @@ func (s *Server) MergeKubeconfig() (string, error) {
 	return pki.MergeKubeconfig("", s.kubeconfig(), pki.CurrentIfNone)
 }
 
-// AdminConfig returns a client configuration with every right and no throttling.
+// AdminConfig returns a client configuration with every right and no throttling. A
+// server without a CA has none.
 func (s *Server) AdminConfig() *rest.Config {
 	k := s.kubeconfig()
 	return &rest.Config{

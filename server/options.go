@@ -45,6 +45,12 @@ type Options struct {
 	// everything is in a temporary folder that Stop removes.
 	DataDir string
 
+	// WithoutCA leaves out the server's own CA, as kube-apiserver does: clients are
+	// believed by Authentication.ClientCAFile alone, kubelets are shown
+	// Kubelet.CertFile or nothing, there is no administrator, and without
+	// Serving.CertFile the server signs a certificate for itself.
+	WithoutCA bool
+
 	// Run holds timeouts and limits of requests, feature gates and emulated version.
 	Run *genericoptions.ServerRunOptions
 	// Serving is where and with what certificate the server listens.
@@ -55,6 +61,8 @@ type Options struct {
 	Service *ServiceOptions
 	// Authentication says whom the server believes.
 	Authentication *AuthenticationOptions
+	// Authorization says who may do what.
+	Authorization *AuthorizationOptions
 	// Kubelet is how the server reaches kubelets.
 	Kubelet *KubeletOptions
 	// Admission is the chain of plugins that see a write before it is stored.
@@ -87,6 +95,7 @@ func NewOptions() *Options {
 		Etcd:            newEtcdOptions(),
 		Service:         newServiceOptions(),
 		Authentication:  newAuthenticationOptions(),
+		Authorization:   &AuthorizationOptions{},
 		Kubelet:         newKubeletOptions(),
 		Admission:       newAdmissionOptions(),
 		APIs:            genericoptions.NewAPIEnablementOptions(),
@@ -195,6 +204,9 @@ func (c CompletedOptions) Validate() error {
 			return fmt.Errorf("API group %q is there twice", g.Name)
 		}
 		names[g.Name] = true
+	}
+	if c.WithoutCA && c.Serving.CertFile == "" && c.Serving.CertDir == "" {
+		errs = append(errs, errors.New("a server without a CA must have --tls-cert-file or --cert-dir"))
 	}
 	errs = append(errs, c.Serving.Validate()...)
 	errs = append(errs, c.Etcd.Validate()...)

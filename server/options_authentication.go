@@ -16,17 +16,21 @@ type AuthenticationOptions struct {
 	// ClientCAFile holds CAs whose client certificates are accepted beside those of
 	// the server's own CA. Empty: only the server's own.
 	ClientCAFile string
+	// Anonymous lets requests without any credentials be those of system:anonymous.
+	// Unset: they are refused.
+	Anonymous bool
 	// RequestHeader says which proxies the server believes.
 	RequestHeader *RequestHeaderOptions
 }
 
 func newAuthenticationOptions() *AuthenticationOptions {
-	return &AuthenticationOptions{RequestHeader: newRequestHeaderOptions()}
+	return &AuthenticationOptions{Anonymous: true, RequestHeader: newRequestHeaderOptions()}
 }
 
 // AddFlags adds the flags of authentication.
 func (o *AuthenticationOptions) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.ClientCAFile, "client-ca-file", o.ClientCAFile, "If set, any request presenting a client certificate signed by one of the authorities in the client-ca-file is authenticated with an identity corresponding to the CommonName of the client certificate. The server's own CA is always one of the authorities.")
+	fs.BoolVar(&o.Anonymous, "anonymous-auth", o.Anonymous, "Enables anonymous requests to the secure port of the API server. Requests that are not rejected by another authentication method are treated as anonymous requests. Anonymous requests have a username of system:anonymous, and a group name of system:unauthenticated.")
 	o.RequestHeader.AddFlags(fs)
 }
 
@@ -41,19 +45,23 @@ func (o *AuthenticationOptions) Validate() []error {
 	return errs
 }
 
-// clientCAs returns the CAs that sign client certificates: own and those of the
-// file, which is read again when it changes.
+// clientCAs returns the CAs that sign client certificates: own, if there is one,
+// and those of the file, which is read again when it changes.
 func (o *AuthenticationOptions) clientCAs(own []byte) ([]dynamiccertificates.CAContentProvider, error) {
-	ca, err := dynamiccertificates.NewStaticCAContent("stoa-ca", own)
-	if err != nil {
-		return nil, err
+	var all []dynamiccertificates.CAContentProvider
+	if own != nil {
+		ca, err := dynamiccertificates.NewStaticCAContent("stoa-ca", own)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, ca)
 	}
 	if o.ClientCAFile == "" {
-		return []dynamiccertificates.CAContentProvider{ca}, nil
+		return all, nil
 	}
 	file, err := dynamiccertificates.NewDynamicCAContentFromFile("client-ca-bundle", o.ClientCAFile)
 	if err != nil {
 		return nil, fmt.Errorf("--client-ca-file: %w", err)
 	}
-	return []dynamiccertificates.CAContentProvider{ca, file}, nil
+	return append(all, file), nil
 }

@@ -30,6 +30,9 @@ type ServingOptions struct {
 	// CertFile and KeyFile are the certificate shown to clients that ask for no
 	// other. Both empty: one that the server's own CA signs and renews.
 	CertFile, KeyFile string
+	// CertDir is where a server without a CA and without CertFile keeps the
+	// certificate that it signs for itself.
+	CertDir string
 	// CloseDelay is how long a server that stops waits, once every request has been
 	// answered, for clients to close their connections before it does.
 	CloseDelay time.Duration
@@ -93,6 +96,19 @@ func (o *ServingOptions) advertiseAddress(ctx context.Context, set net.IP) (net.
 		return nil, fmt.Errorf("--advertise-address must be set: %w", err)
 	}
 	return ip, nil
+}
+
+// signItself makes a certificate in CertDir, unless there is one, that clients have
+// no reason to trust, and returns its files.
+func (o *ServingOptions) signItself(advertise net.IP) (certFile, keyFile string, err error) {
+	upstream := *o.SecureServingOptions
+	upstream.BindPort = defaultPort // without a port it would do nothing
+	upstream.ServerCert.CertDirectory, upstream.ServerCert.PairName = o.CertDir, servingName
+	err = upstream.MaybeDefaultWithSelfSignedCerts(advertise.String(), []string{"kubernetes.default.svc", "kubernetes.default", "kubernetes"}, nil)
+	if err != nil {
+		return "", "", fmt.Errorf("error creating self-signed certificates: %w", err)
+	}
+	return upstream.ServerCert.CertKey.CertFile, upstream.ServerCert.CertKey.KeyFile, nil
 }
 
 // listen opens the port.

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -91,9 +90,7 @@ func (o *startOptions) run(ctx context.Context, out io.Writer) error {
 	go func() {
 		if s.WaitReady(ctx) == nil {
 			o.announce(out, s, time.Since(began))
-			debug.FreeOSMemory()
-			trim()
-			tuneGC()
+			settle()
 		}
 	}()
 	return s.Run(ctx)

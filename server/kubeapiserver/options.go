@@ -1,0 +1,246 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package kubeapiserver
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/util/keyutil"
+	cliflag "k8s.io/component-base/cli/flag"
+	"k8s.io/component-base/logs/api/v1"
+
+	"github.com/stoa-project/stoa/server"
+)
+
+// Headings of the help.
+const (
+	sectionAccess  = "authorization"
+	sectionIgnored = "accepted, but without effect yet,"
+	sectionServing = "secure serving"
+	sectionTokens  = "service account tokens, which are checked but not issued yet,"
+	certFolder     = "/var/run/kubernetes"
+	modeAllow      = server.ModeAlwaysAllow
+)
+
+// Options are the flags of kube-apiserver.
+type Options struct {
+	// Server are those that the server obeys.
+	Server *server.Options
+	// Logging is the configuration of the log.
+	Logging *v1.LoggingConfiguration
+	// Tokens are the keys of service account tokens.
+	Tokens TokenOptions
+	// ClusterIPs are the ranges of the addresses of services.
+	ClusterIPs string
+	// PrintVersion prints the version and ends.
+	PrintVersion string
+
+	flags   *pflag.FlagSet
+	ignored map[string]bool
+}
+
+// TokenOptions are the keys of service account tokens and what is in the tokens.
+type TokenOptions struct {
+	Issuers, KeyFiles, Audiences []string
+	SigningKeyFile               string
+}
+
+// NewOptions returns kube-apiserver's defaults.
+func NewOptions() *Options {
+	o := &Options{Server: server.NewOptions(), Logging: v1.NewLoggingConfiguration(), ignored: map[string]bool{}}
+	o.Server.DataDir, o.Server.WithoutCA = "", true
+	o.Server.Serving.CertDir = certFolder
+	o.Server.Authorization.Modes = []string{modeAllow}
+	return o
+}
+
+// AddFlags adds the flags in named sections: first those of the server that
+// kube-apiserver has too, last those without effect.
+func (o *Options) AddFlags(sections *cliflag.NamedFlagSets) {
+	var all cliflag.NamedFlagSets
+	o.Server.AddFlags(&all)
+	v1.AddFlags(o.Logging, all.FlagSet("logs"))
+	for _, name := range all.Order {
+		section := pflag.NewFlagSet(name, pflag.ContinueOnError)
+		all.FlagSets[name].VisitAll(func(f *pflag.Flag) {
+			if _, known := upstream[f.Name]; known {
+				section.AddFlag(f)
+			}
+		})
+		if section.HasFlags() {
+			sections.FlagSet(name).AddFlagSet(section)
+		}
+	}
+	o.addOwnFlags(sections)
+	o.flags = pflag.NewFlagSet("kube-apiserver", pflag.ContinueOnError)
+	for _, section := range sections.FlagSets {
+		o.flags.AddFlagSet(section)
+	}
+	ignored := sections.FlagSet(sectionIgnored)
+	for _, name := range slices.Sorted(maps.Keys(upstream)) {
+		if o.flags.Lookup(name) == nil && name != "version" {
+			addIgnored(ignored, name)
+			o.ignored[name] = true
+		}
+	}
+	o.flags.AddFlagSet(ignored)
+}
+
+// addOwnFlags adds the flags that only a drop-in has.
+func (o *Options) addOwnFlags(sections *cliflag.NamedFlagSets) {
+	serving := sections.FlagSet(sectionServing)
+	serving.StringVar(&o.Server.Serving.CertDir, "cert-dir", o.Server.Serving.CertDir, "The directory where the TLS certs are located. If --tls-cert-file and --tls-private-key-file are provided, this flag will be ignored.")
+	serving.Lookup("tls-cert-file").Usage = "File containing the default x509 Certificate for HTTPS. (CA cert, if any, concatenated after server cert). If HTTPS serving is enabled, and --tls-cert-file and --tls-private-key-file are not provided, a self-signed certificate and key are generated for the public address and saved to the directory specified by --cert-dir."
+
+	access := sections.FlagSet(sectionAccess)
+	access.StringSliceVar(&o.Server.Authorization.Modes, "authorization-mode", o.Server.Authorization.Modes, "Ordered list of plug-ins to do authorization on secure port. Comma-delimited list of: "+strings.Join(modes, ",")+". Not there yet are ABAC, Node and Webhook, which allow nothing, and the rules of RBAC: it lets everybody look at health and version, and the group system:masters do everything.")
+
+	tokens := sections.FlagSet(sectionTokens)
+	tokens.StringArrayVar(&o.Tokens.Issuers, "service-account-issuer", nil, "Identifier of the service account token issuer. This value is a string or URI.")
+	tokens.StringArrayVar(&o.Tokens.KeyFiles, "service-account-key-file", nil, "File containing PEM-encoded x509 RSA or ECDSA private or public keys, used to verify ServiceAccount tokens. The specified file can contain multiple keys, and the flag can be specified multiple times with different files.")
+	tokens.StringVar(&o.Tokens.SigningKeyFile, "service-account-signing-key-file", "", "Path to the file that contains the current private key of the service account token issuer.")
+	tokens.StringSliceVar(&o.Tokens.Audiences, "api-audiences", nil, "Identifiers of the API.")
+	for _, name := range []string{"service-account-issuer", "service-account-key-file", "service-account-signing-key-file", "api-audiences"} {
+		o.ignored[name] = true
+	}
+	if everything := o.Server.Flags(); everything.Lookup("service-cluster-ip-range") == nil {
+		sections.FlagSet(sectionIgnored).StringVar(&o.ClusterIPs, "service-cluster-ip-range", "", "A CIDR notation IP range from which to assign service cluster IPs. Max of two dual-stack CIDRs is allowed.")
+		o.ignored["service-cluster-ip-range"] = true
+	}
+	sections.FlagSet("global").StringVar(&o.PrintVersion, "version", "", "Print the version of Kubernetes and quit.")
+	sections.FlagSet("global").Lookup("version").NoOptDefVal = "true"
+}
+
+// addIgnored adds a flag whose value is looked at for its form alone.
+func addIgnored(fs *pflag.FlagSet, name string) {
+	const usage = "Not implemented yet."
+	switch upstream[name] {
+	case text:
+		fs.String(name, "", usage)
+	case list:
+		fs.StringArray(name, nil, usage)
+	case boolean:
+		fs.Bool(name, false, usage)
+	case number:
+		fs.Int64(name, 0, usage)
+	case fraction:
+		fs.Float64(name, 0, usage)
+	case duration:
+		fs.Duration(name, 0, usage)
+	}
+}
+
+// Warnings are about flags that were set and have no effect. It also takes plugins
+// out of the options that the server does not have, which would be errors.
+func (o *Options) Warnings() []string {
+	var out []string
+	o.flags.VisitAll(func(f *pflag.Flag) {
+		if f.Changed && o.ignored[f.Name] && !unsafe[f.Name] {
+			out = append(out, fmt.Sprintf("--%s has no effect yet", f.Name))
+		}
+	})
+	for _, mode := range o.Server.Authorization.Modes {
+		switch mode {
+		case server.ModeRBAC:
+			out = append(out, "--authorization-mode: the rules of RBAC have no effect yet, only system:masters may do anything but look at health and version")
+		case "ABAC", "Node", "Webhook":
+			out = append(out, fmt.Sprintf("--authorization-mode: %s allows nothing yet", mode))
+		}
+	}
+	admission := o.Server.Admission
+	missing := func(name string) bool {
+		return slices.Contains(plugins, name) && !slices.Contains(admission.Plugins.Registered(), name)
+	}
+	for _, name := range admission.EnablePlugins {
+		if missing(name) {
+			out = append(out, fmt.Sprintf("--enable-admission-plugins: there is no %s yet", name))
+		}
+	}
+	admission.EnablePlugins = slices.DeleteFunc(admission.EnablePlugins, missing)
+	admission.DisablePlugins = slices.DeleteFunc(admission.DisablePlugins, missing)
+	if o.Server.Authentication.Anonymous && slices.Contains(o.Server.Authorization.Modes, modeAllow) {
+		o.Server.Authentication.Anonymous = false
+		out = append(out, "AnonymousAuth is not allowed with the AlwaysAllow authorizer. Resetting AnonymousAuth to false. You should use a different authorizer")
+	}
+	return out
+}
+
+// Validate reports everything that is wrong with what the server itself does not check.
+func (o *Options) Validate() []error {
+	var errs []error
+	if len(o.Server.Etcd.StorageConfig.Transport.ServerList) == 0 {
+		errs = append(errs, errors.New("--etcd-servers must be specified"))
+	}
+	o.flags.VisitAll(func(f *pflag.Flag) {
+		if f.Changed && unsafe[f.Name] && o.ignored[f.Name] {
+			errs = append(errs, fmt.Errorf("--%s is not implemented yet, and objects would be stored as they are", f.Name))
+		}
+	})
+	errs = append(errs, validateModes(o.Server.Authorization.Modes)...)
+	errs = append(errs, o.Tokens.validate()...)
+	if o.ClusterIPs != "" {
+		for text := range strings.SplitSeq(o.ClusterIPs, ",") {
+			if _, err := netip.ParsePrefix(text); err != nil {
+				errs = append(errs, fmt.Errorf("--service-cluster-ip-range: invalid CIDR address: %s", text))
+			}
+		}
+	}
+	return errs
+}
+
+func validateModes(set []string) []error {
+	var errs []error
+	if len(set) == 0 {
+		errs = append(errs, errors.New("at least one authorization-mode must be passed"))
+	}
+	for _, mode := range set {
+		if !slices.Contains(modes, mode) {
+			errs = append(errs, fmt.Errorf("authorization-mode %q is not a valid mode", mode))
+		}
+	}
+	if sorted := slices.Sorted(slices.Values(set)); len(slices.Compact(sorted)) != len(set) {
+		errs = append(errs, fmt.Errorf("authorization-mode %q has mode specified more than once", set))
+	}
+	return errs
+}
+
+func (t TokenOptions) validate() []error {
+	var errs []error
+	for i, issuer := range t.Issuers {
+		switch {
+		case issuer == "":
+			errs = append(errs, errors.New("service-account-issuer should not be an empty string"))
+		case slices.Contains(t.Issuers[:i], issuer):
+			errs = append(errs, fmt.Errorf("service-account-issuer %q is already specified", issuer))
+		case strings.Contains(issuer, ":"):
+			if _, err := url.Parse(issuer); err != nil {
+				errs = append(errs, fmt.Errorf("service-account-issuer %q contained a ':' but was not a valid URL: %w", issuer, err))
+			}
+		}
+	}
+	for _, file := range t.KeyFiles {
+		if _, err := keyutil.PublicKeysFromFile(file); err != nil {
+			errs = append(errs, fmt.Errorf("failed to parse service-account-key-file: %w", err))
+		}
+	}
+	if t.SigningKeyFile != "" {
+		if _, err := keyutil.PrivateKeyFromFile(t.SigningKeyFile); err != nil {
+			errs = append(errs, fmt.Errorf("failed to parse service-account-signing-key-file: %w", err))
+		}
+	}
+	switch signs, issues := t.SigningKeyFile != "", len(t.Issuers) > 0; {
+	case !signs && !issues && len(t.Audiences) == 0:
+		errs = append(errs, errors.New("--service-account-signing-key-file and --service-account-issuer are required flags"))
+	case !signs || !issues:
+		errs = append(errs, errors.New("--service-account-signing-key-file, --service-account-issuer, and --api-audiences should be specified together"))
+	}
+	return errs
+}
