@@ -1,0 +1,209 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package kubeapiserver
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/util/keyutil"
+	cliflag "k8s.io/component-base/cli/flag"
+
+	"github.com/stoa-project/stoa/server"
+	"github.com/stoa-project/stoa/server/etcd"
+)
+
+// key writes a private key, which is also good for verifying.
+func key(t *testing.T) string {
+	t.Helper()
+	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := keyutil.MarshalPrivateKeyToPEM(signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "sa.key")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func parse(t *testing.T, arguments ...string) *Options {
+	t.Helper()
+	o := NewOptions()
+	var sections cliflag.NamedFlagSets
+	o.AddFlags(&sections)
+	if err := o.flags.Parse(arguments); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	sa := key(t)
+	fine := []string{"--etcd-servers=http://127.0.0.1:1", "--service-account-issuer=https://a", "--service-account-signing-key-file=" + sa}
+	for _, tc := range []struct {
+		name      string
+		arguments []string
+		want      []string
+	}{
+		{"fine", append(fine, "--service-account-key-file="+sa, "--service-cluster-ip-range=10.0.0.0/24,fd00::/108"), nil},
+		{"nothing", nil, []string{
+			"--etcd-servers must be specified",
+			"--service-account-signing-key-file and --service-account-issuer are required flags",
+		}},
+		{"half of the tokens", fine[:2], []string{
+			"--service-account-signing-key-file, --service-account-issuer, and --api-audiences should be specified together",
+		}},
+		{"issuers", append(fine, "--service-account-issuer=https://a", "--service-account-issuer="), []string{
+			`service-account-issuer "https://a" is already specified`, "service-account-issuer should not be an empty string",
+		}},
+		{"modes", append(fine, "--authorization-mode=RBAC,Rbac,RBAC"), []string{
+			`authorization-mode "Rbac" is not a valid mode`, `authorization-mode ["RBAC" "Rbac" "RBAC"] has mode specified more than once`,
+		}},
+		{"encryption", append(fine, "--encryption-provider-config=x"), []string{
+			"--encryption-provider-config is not implemented yet, and objects would be stored as they are",
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, err := range parse(t, tc.arguments...).Validate() {
+				got = append(got, err.Error())
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("errors (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	o := parse(t, "--audit-log-path=x", "--token-auth-file", "y", "--permit-port-sharing", "--authorization-mode=Node,RBAC",
+		"--disable-admission-plugins=ServiceAccount,TaintNodesByCondition", "--enable-admission-plugins=ImagePolicyWebhook,NamespaceLifecycle")
+	want := []string{
+		"--audit-log-path has no effect yet", "--permit-port-sharing has no effect yet", "--token-auth-file has no effect yet",
+		"--authorization-mode: Node allows nothing yet",
+		"--authorization-mode: the rules of RBAC have no effect yet, only system:masters may do anything but look at health and version",
+		"--enable-admission-plugins: there is no ImagePolicyWebhook yet",
+	}
+	if diff := cmp.Diff(want, o.Warnings()); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"NamespaceLifecycle"}, o.Server.Admission.EnablePlugins); diff != "" {
+		t.Errorf("enabled plugins (-want +got):\n%s", diff)
+	}
+	if errs := o.Server.Admission.Validate(); len(errs) > 0 {
+		t.Error(errs)
+	}
+}
+
+// TestFlags checks that kube-apiserver's flags are all there, and no others.
+func TestFlags(t *testing.T) {
+	t.Parallel()
+	o := parse(t)
+	o.flags.VisitAll(func(f *pflag.Flag) {
+		if _, known := upstream[f.Name]; !known {
+			t.Errorf("kube-apiserver has no flag --%s", f.Name)
+		}
+	})
+	for name, kind := range upstream {
+		f := o.flags.Lookup(name)
+		if f == nil {
+			t.Errorf("flag --%s is missing", name)
+		} else if (kind == boolean) != (f.Value.Type() == "bool") {
+			t.Errorf("flag --%s is %s", name, f.Value.Type())
+		}
+	}
+	if o.flags.Lookup("data-dir") != nil {
+		t.Error("there is a data folder")
+	}
+}
+
+func TestCommand(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ argument, out, err string }{
+		{argument: "--help", out: "\n      --etcd-servers strings"},
+		{argument: "--version", out: "Kubernetes v1."},
+		{argument: "--nonsense", err: "unknown flag: --nonsense"},
+		{argument: "nonsense", err: `"kube-apiserver" does not take any arguments, got ["nonsense"]`},
+	} {
+		t.Run(tc.argument, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			command := NewCommand(func() {})
+			command.SetArgs([]string{tc.argument})
+			command.SetOut(&out)
+			command.SetErr(&out)
+			command.SilenceErrors = true
+			err := command.ExecuteContext(t.Context())
+			if got := ""; err != nil {
+				if got = err.Error(); got != tc.err {
+					t.Errorf("error %q, want %q", got, tc.err)
+				}
+			} else if tc.err != "" || !strings.Contains(out.String(), tc.out) {
+				t.Errorf("no error, output:\n%s", out.String())
+			}
+		})
+	}
+}
+
+// TestSelfSigned runs on an external etcd without a certificate: the server signs
+// one, and finds it when it starts again.
+func TestSelfSigned(t *testing.T) {
+	t.Parallel()
+	store, err := etcd.Start(t.Context(), etcd.Config{Dir: filepath.Join(t.TempDir(), "etcd"), UnsafeNoFsync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Stop(context.WithoutCancel(t.Context())) })
+	folder := t.TempDir()
+	var written []byte
+	for range 2 {
+		o := parse(t, "--etcd-servers="+store.Endpoints()[0], "--cert-dir="+folder, "--bind-address=127.0.0.1", "--secure-port=0")
+		o.Server.Serving.Listener, err = (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Warnings()
+		completed, err := o.Server.Complete(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := server.New(t.Context(), completed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		if err := s.WaitReady(ctx); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		got, err := os.ReadFile(filepath.Join(folder, "apiserver.crt"))
+		if err != nil || written != nil && !bytes.Equal(got, written) {
+			t.Errorf("certificate: %v, changed: %t", err, written != nil)
+		}
+		written = got
+	}
+}

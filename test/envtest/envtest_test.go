@@ -1,0 +1,221 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package envtest
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+)
+
+const patience = time.Minute
+
+// assets is a folder with stoa under the names that envtest looks for.
+var assets string
+
+func TestMain(m *testing.M) {
+	ctrl.SetLogger(logr.Discard())
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	flag.Parse()
+	if testing.Short() {
+		fmt.Println("nothing to test with -short: a binary is needed")
+		return 0
+	}
+	dir, err := os.MkdirTemp("", "envtest-")
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if assets, err = dir, build(dir); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	return m.Run()
+}
+
+// build builds stoa, and links the two names to it.
+func build(dir string) error {
+	binary := filepath.Join(dir, "stoa")
+	command := exec.Command("go", "build", "-ldflags", "-s -w", "-buildvcs=false", "-o", binary, "./cmd/stoa")
+	command.Dir = filepath.Join("..", "..")
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("build stoa: %w\n%s", err, out)
+	}
+	for _, name := range []string{"kube-apiserver", "etcd"} {
+		if err := os.Symlink(binary, filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start starts an environment, and stops it when the test is over.
+func start(t *testing.T, env *envtest.Environment) *rest.Config {
+	t.Helper()
+	env.ControlPlaneStartTimeout, env.ControlPlaneStopTimeout = patience, patience
+	env.ControlPlane.GetAPIServer().Err = &testLog{t: t}
+	began := time.Now()
+	config, err := env.Start()
+	t.Logf("envtest.Environment.Start took %.2f s", time.Since(began).Seconds())
+	t.Cleanup(func() {
+		began := time.Now()
+		if err := env.Stop(); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+		t.Logf("envtest.Environment.Stop took %.2f s", time.Since(began).Seconds())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+// testLog is the log of a server, of which the warnings are shown.
+type testLog struct{ t *testing.T }
+
+func (l *testLog) Write(data []byte) (int, error) {
+	if strings.Contains(string(data), "Warning") && l.t.Context().Err() == nil {
+		l.t.Log(strings.TrimSpace(string(data)))
+	}
+	return len(data), nil
+}
+
+// TestEnvironment runs a manager with a controller on an environment with a CRD
+// and a webhook.
+func TestEnvironment(t *testing.T) {
+	path := "check"
+	nowhere := "/" + path
+	none := admissionv1.SideEffectClassNone
+	ignore := admissionv1.Ignore
+	env := &envtest.Environment{
+		BinaryAssetsDirectory: assets,
+		CRDs:                  []*apiextensionsv1.CustomResourceDefinition{widgetDefinition()},
+		WebhookInstallOptions: envtest.WebhookInstallOptions{ValidatingWebhooks: []*admissionv1.ValidatingWebhookConfiguration{{
+			ObjectMeta: metav1.ObjectMeta{Name: "widgets"},
+			Webhooks: []admissionv1.ValidatingWebhook{{
+				Name: "widgets.example.com", SideEffects: &none, FailurePolicy: &ignore, AdmissionReviewVersions: []string{"v1"},
+				ClientConfig: admissionv1.WebhookClientConfig{Service: &admissionv1.ServiceReference{Namespace: "default", Name: "hooks", Path: &nowhere}},
+			}},
+		}}},
+	}
+	config := start(t, env)
+	plain, err := client.New(config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	hooks := &admissionv1.ValidatingWebhookConfiguration{}
+	if err := plain.Get(t.Context(), client.ObjectKey{Name: "widgets"}, hooks); err != nil {
+		t.Fatal(err)
+	}
+	if got := hooks.Webhooks[0].ClientConfig; got.URL == nil || len(got.CABundle) == 0 {
+		t.Errorf("the webhook was not pointed at this machine: %+v", got)
+	}
+
+	manager(t, config)
+	widget := newWidget()
+	widget.SetName("one")
+	widget.SetNamespace("default")
+	widget.Object["spec"] = map[string]any{"size": int64(0)}
+	if err := plain.Create(t.Context(), widget.DeepCopy()); !apierrors.IsInvalid(err) {
+		t.Errorf("a widget that its schema forbids: %v, want Invalid", err)
+	}
+	widget.Object["spec"] = map[string]any{"size": int64(3)}
+	if err := plain.Create(t.Context(), widget); err != nil {
+		t.Fatal(err)
+	}
+	made := &corev1.ConfigMap{}
+	eventually(t, "the controller has not done its work", func(ctx context.Context) bool {
+		key := client.ObjectKeyFromObject(widget)
+		if plain.Get(ctx, key, widget) != nil || plain.Get(ctx, key, made) != nil {
+			return false
+		}
+		status, _, _ := unstructured.NestedString(widget.Object, "status", "made")
+		return status == "one" && made.Data["size"] == "3" && metav1.IsControlledBy(made, widget)
+	})
+
+	user, err := env.AddUser(envtest.User{Name: "somebody"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := client.New(user.Config(), client.Options{Mapper: plain.RESTMapper()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Get(t.Context(), client.ObjectKeyFromObject(made), made); !apierrors.IsForbidden(err) {
+		t.Errorf("a user without rights: %v, want Forbidden", err)
+	}
+}
+
+// manager runs a manager with the controller until the test is over.
+func manager(t *testing.T, config *rest.Config) {
+	t.Helper()
+	mgr, err := ctrl.NewManager(config, ctrl.Options{Metrics: metricsserver.Options{BindAddress: "0"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ctrl.NewControllerManagedBy(mgr).For(newWidget()).Owns(&corev1.ConfigMap{}).Complete(&reconciler{mgr.GetClient()}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- mgr.Start(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("manager: %v", err)
+		}
+	})
+}
+
+func eventually(t *testing.T, what string, is func(context.Context) bool) {
+	t.Helper()
+	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+		return is(ctx), nil
+	})
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// TestRestart starts and stops the same environment twice, as suites do that keep
+// one in a variable.
+func TestRestart(t *testing.T) {
+	for range 2 {
+		t.Run("", func(t *testing.T) {
+			config := start(t, &envtest.Environment{BinaryAssetsDirectory: assets})
+			plain, err := client.New(config, client.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := plain.List(t.Context(), &corev1.NamespaceList{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
