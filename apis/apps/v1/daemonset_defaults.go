@@ -1,0 +1,23 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// SetDefaults_DaemonSet makes an update replace the pod of one node at a time.
+func SetDefaults_DaemonSet(obj *appsv1.DaemonSet) {
+	strategy := &obj.Spec.UpdateStrategy
+	if strategy.Type == "" {
+		strategy.Type = appsv1.RollingUpdateDaemonSetStrategyType
+	}
+	if strategy.Type == appsv1.RollingUpdateDaemonSetStrategyType {
+		setDefault(&strategy.RollingUpdate, appsv1.RollingUpdateDaemonSet{})
+		setDefault(&strategy.RollingUpdate.MaxUnavailable, intstr.FromInt32(1))
+		setDefault(&strategy.RollingUpdate.MaxSurge, intstr.FromInt32(0))
+	}
+	setDefault(&obj.Spec.RevisionHistoryLimit, 10)
+}
