@@ -21,11 +21,10 @@ readonly builtin_hubs=(
   apis/{admissionregistration,apps,authentication,authorization,autoscaling,batch,certificates,coordination,core}
   apis/{discovery,flowcontrol,networking,node,policy,rbac,resource,scheduling,storage,storagemigration}
 )
-readonly builtin=("${builtin_hubs[@]/%//v1}")
+readonly builtin=("${builtin_hubs[@]/%//v1}" apis/autoscaling/v2)
 # Packages of other modules whose definitions are in our OpenAPI documents.
 readonly described=(
   "${builtin[@]/#apis/k8s.io/api}"
-  k8s.io/api/autoscaling/v2
   k8s.io/api/events/v1
   k8s.io/api/scheduling/v1alpha3 # a field of Job is of it
   k8s.io/apimachinery/pkg/api/resource

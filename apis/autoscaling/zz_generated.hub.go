@@ -7,12 +7,14 @@ package autoscaling
 
 import (
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // GroupName is the name of the API group.
-const GroupName = autoscalingv1.GroupName
+const GroupName = autoscalingv2.GroupName
 
 // SchemeGroupVersion is the hub version of the group.
 var SchemeGroupVersion = schema.GroupVersion{Group: GroupName, Version: runtime.APIVersionInternal}
@@ -36,9 +38,25 @@ var (
 
 func addKnownTypes(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(SchemeGroupVersion,
+		&HorizontalPodAutoscaler{},
+		&HorizontalPodAutoscalerList{},
 		&Scale{},
 	)
 	return nil
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// HorizontalPodAutoscaler is the hub of autoscalingv2.HorizontalPodAutoscaler.
+type HorizontalPodAutoscaler autoscalingv2.HorizontalPodAutoscaler
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// HorizontalPodAutoscalerList is the hub of autoscalingv2.HorizontalPodAutoscalerList.
+type HorizontalPodAutoscalerList struct {
+	metav1.TypeMeta
+	metav1.ListMeta
+	Items []HorizontalPodAutoscaler
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

@@ -74,7 +74,7 @@ func validateStatefulSetSpec(spec *appsv1.StatefulSetSpec, rules statefulSetRule
 	errs = append(errs, validateClaimRetention(spec.PersistentVolumeClaimRetentionPolicy, path.Child("persistentVolumeClaimRetentionPolicy"))...)
 	if rules.claimTemplates {
 		for i := range spec.VolumeClaimTemplates {
-			_ = i
+			errs = append(errs, corevalidation.ValidatePersistentVolumeClaimSpec(&spec.VolumeClaimTemplates[i].Spec, path.Child("volumeClaimTemplates").Index(i).Child("spec"), corevalidation.ClaimOptions{})...)
 		}
 	}
 	errs = append(errs, validateCounts(path, optionalCount("replicas", spec.Replicas), count{"minReadySeconds", int64(spec.MinReadySeconds)})...)

@@ -23,3 +23,8 @@ var (
 	// AddToScheme registers types, conversions, defaults and validations, of the hub too.
 	AddToScheme = localSchemeBuilder.AddToScheme
 )
+
+// Conversions and validations are registered by their generated files.
+func init() {
+	localSchemeBuilder.Register(RegisterDefaults)
+}

@@ -887,6 +887,7 @@ func SetObjectDefaults_PodTemplateList(in *corev1.PodTemplateList) {
 }
 
 func SetObjectDefaults_ReplicationController(in *corev1.ReplicationController) {
+	SetDefaults_ReplicationController(in)
 	if in.Spec.Replicas == nil {
 		var ptrVar1 int32 = 1
 		in.Spec.Replicas = &ptrVar1
