@@ -26,6 +26,7 @@ import (
 	"github.com/stoa-project/stoa/registry/apps"
 	"github.com/stoa-project/stoa/registry/authentication"
 	"github.com/stoa-project/stoa/registry/authorization"
+	"github.com/stoa-project/stoa/registry/autoscaling"
 	"github.com/stoa-project/stoa/registry/batch"
 	"github.com/stoa-project/stoa/registry/certificates"
 	"github.com/stoa-project/stoa/registry/coordination"
@@ -53,6 +54,7 @@ func DefaultGroups() []kind.Group {
 		apps.Group(),
 		authentication.Group(),
 		authorization.Group(),
+		autoscaling.Group(),
 		batch.Group(),
 		certificates.Group(),
 		coordination.Group(),

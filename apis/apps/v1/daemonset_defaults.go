@@ -5,6 +5,7 @@ package v1
 
 import (
 	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
@@ -20,4 +21,9 @@ func SetDefaults_DaemonSet(obj *appsv1.DaemonSet) {
 		setDefault(&strategy.RollingUpdate.MaxSurge, intstr.FromInt32(0))
 	}
 	setDefault(&obj.Spec.RevisionHistoryLimit, 10)
+	// The strategy counts. That the annotation is there before makes it one that
+	// its writer manages.
+	if _, ok := obj.Annotations[appsv1.DeprecatedTemplateGeneration]; !ok {
+		metav1.SetMetaDataAnnotation(&obj.ObjectMeta, appsv1.DeprecatedTemplateGeneration, "0")
+	}
 }

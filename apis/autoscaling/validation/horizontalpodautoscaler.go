@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
+	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
 	"github.com/stoa-project/stoa/features"
 )
 
@@ -131,7 +132,7 @@ func validateRules(rules *autoscalingv2.HPAScalingRules, path *field.Path) field
 		errs = append(errs, validatePolicy(policy, policies.Index(i))...)
 	}
 	if rules.Tolerance != nil {
-		errs = append(errs, apivalidation.ValidateNonnegativeQuantity(*rules.Tolerance, path.Child("tolerance"))...)
+		errs = append(errs, corevalidation.ValidateNonnegativeQuantity(*rules.Tolerance, path.Child("tolerance"))...)
 	}
 	return errs
 }

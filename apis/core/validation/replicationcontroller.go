@@ -4,9 +4,13 @@
 package validation
 
 import (
+	"context"
+	"fmt"
+
 	corev1 "k8s.io/api/core/v1"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 )
@@ -69,4 +73,24 @@ func ValidateReplicationControllerStatus(obj, _ *corev1.ReplicationController) f
 		errs = append(errs, field.Invalid(path.Child("availableReplicas"), s.AvailableReplicas, "cannot be greater than readyReplicas"))
 	}
 	return errs
+}
+
+// WarningsOnReplicationController returns what is unwise but no error; old is nil on create.
+func WarningsOnReplicationController(ctx context.Context, obj, old *corev1.ReplicationController) []string {
+	var out []string
+	var before *corev1.PodTemplateSpec
+	if old == nil {
+		if msgs := validation.IsDNS1123Label(obj.Name); len(msgs) > 0 {
+			out = append(out, fmt.Sprintf("metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: %v", msgs))
+		}
+	} else {
+		if obj.Generation == old.Generation {
+			return nil
+		}
+		before = old.Spec.Template
+	}
+	if obj.Spec.Template == nil {
+		return out
+	}
+	return append(out, WarningsForPodTemplate(ctx, field.NewPath("spec", "template"), obj.Spec.Template, before)...)
 }
