@@ -32,7 +32,8 @@ func ReplicationControllers() kind.Kind {
 		UnconditionalUpdate: true,
 		GarbageCollection:   func(context.Context) rest.GarbageCollectionPolicy { return rest.OrphanDependents },
 		Strategy: kind.Strategy[core.ReplicationController]{
-			Prepare: podtemplate.DropDisabled(controllerTemplate),
+			Prepare:    podtemplate.DropDisabled(controllerTemplate),
+			NameFormat: "k8s-long-name",
 			Validate: func(_ context.Context, obj *core.ReplicationController) field.ErrorList {
 				return validation.ValidateReplicationController((*corev1.ReplicationController)(obj))
 			},

@@ -141,6 +141,10 @@ type Strategy[T any] struct {
 	// ValidateName says what is wrong with metadata.name; prefix is true when a
 	// suffix will be added to it (generateName). Nil: a DNS subdomain (RFC 1123).
 	ValidateName func(name string, prefix bool) []string
+	// NameFormat is the +k8s:format by which tags of the served types judge
+	// metadata.name too, so that what ValidateName finds is not said twice. Unset:
+	// there is no such tag.
+	NameFormat string
 }
 
 // Subresource is an endpoint below the object through which one part of it, and

@@ -76,6 +76,11 @@ func (s mainStrategy) Validate(ctx context.Context, obj runtime.Object) field.Er
 		validName = apivalidation.NameIsDNSSubdomain
 	}
 	errs := apivalidation.ValidateObjectMetaAccessor(obj.(metav1.Object), !k.ClusterScoped, validName, field.NewPath("metadata"))
+	for i, e := range errs {
+		if k.Strategy.NameFormat != "" && e.Field == "metadata.name" && e.Type == field.ErrorTypeInvalid {
+			errs[i : i+1].WithOrigin("format=" + k.Strategy.NameFormat).MarkCoveredByDeclarative().MarkBeta()
+		}
+	}
 	errs = append(errs, validateFinalizers(obj.(metav1.Object))...)
 	if k.Strategy.Validate != nil {
 		errs = append(errs, translate(ctx, k.Paths, k.Strategy.Validate(ctx, obj))...)

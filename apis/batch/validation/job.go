@@ -27,31 +27,10 @@ const (
 	LegacyControllerUIDLabel = "controller-uid"
 )
 
-// jobRules are the parts of the rules for jobs that depend on the old object.
-type jobRules struct {
-	pod      corevalidation.PodOptions
-	selector metav1validation.LabelSelectorValidationOptions
-	// prefixed demands the labels with a prefix, which jobs made by very old servers lack.
-	prefixed bool
-}
-
 // ValidateJob judges a new job.
 func ValidateJob(obj *batchv1.Job) field.ErrorList {
-	return validateJob(obj, jobRules{pod: corevalidation.PodTemplateOptions(&obj.Spec.Template, nil), prefixed: true})
-}
-
-func validateJob(obj *batchv1.Job, rules jobRules) field.ErrorList {
-	path := field.NewPath("spec")
-	errs := validateGeneratedSelector(obj, rules.prefixed)
-	errs = append(errs, validateJobSpec(&obj.Spec, path, rules.pod)...)
-	if obj.Spec.Selector == nil {
-		errs = append(errs, field.Required(path.Child("selector"), ""))
-	} else {
-		errs = append(errs, metav1validation.ValidateLabelSelector(obj.Spec.Selector, rules.selector, path.Child("selector"))...)
-	}
-	if selector, err := metav1.LabelSelectorAsSelector(obj.Spec.Selector); err == nil && !selector.Matches(labels.Set(obj.Spec.Template.Labels)) {
-		errs = append(errs, field.Invalid(path.Child("template", "metadata", "labels"), obj.Spec.Template.Labels, "`selector` does not match template `labels`"))
-	}
+	errs := validateGeneratedSelector(obj)
+	errs = append(errs, validateSelectedSpec(&obj.Spec, corevalidation.PodTemplateOptions(&obj.Spec.Template, nil), metav1validation.LabelSelectorValidationOptions{})...)
 	if completions := ptr.Deref(obj.Spec.Completions, 0); indexed(&obj.Spec) && completions > 0 {
 		// The last pod has the longest host name.
 		if name := fmt.Sprintf("%s-%d", obj.Name, completions-1); len(validation.IsDNS1123Label(name)) > 0 {
@@ -61,9 +40,23 @@ func validateJob(obj *batchv1.Job, rules jobRules) field.ErrorList {
 	return errs
 }
 
+func validateSelectedSpec(spec *batchv1.JobSpec, opts corevalidation.PodOptions, selectorOpts metav1validation.LabelSelectorValidationOptions) field.ErrorList {
+	path := field.NewPath("spec")
+	errs := validateJobSpec(spec, path, opts)
+	if spec.Selector == nil {
+		errs = append(errs, field.Required(path.Child("selector"), ""))
+	} else {
+		errs = append(errs, metav1validation.ValidateLabelSelector(spec.Selector, selectorOpts, path.Child("selector"))...)
+	}
+	if selector, err := metav1.LabelSelectorAsSelector(spec.Selector); err == nil && !selector.Matches(labels.Set(spec.Template.Labels)) {
+		errs = append(errs, field.Invalid(path.Child("template", "metadata", "labels"), spec.Template.Labels, "`selector` does not match template `labels`"))
+	}
+	return errs
+}
+
 // validateGeneratedSelector judges what the server adds when the user does not
 // choose the selector: the user may have written something else there before.
-func validateGeneratedSelector(obj *batchv1.Job, prefixed bool) field.ErrorList {
+func validateGeneratedSelector(obj *batchv1.Job) field.ErrorList {
 	if ptr.Deref(obj.Spec.ManualSelector, false) || obj.Spec.Selector == nil {
 		return nil
 	}
@@ -71,9 +64,9 @@ func validateGeneratedSelector(obj *batchv1.Job, prefixed bool) field.ErrorList 
 	if obj.UID == "" {
 		errs = append(errs, field.Required(field.NewPath("metadata", "uid"), ""))
 	}
-	expected := [][2]string{{LegacyControllerUIDLabel, string(obj.UID)}, {LegacyJobNameLabel, obj.Name}}
-	if prefixed {
-		expected = append(expected, [2]string{batchv1.ControllerUidLabel, string(obj.UID)}, [2]string{batchv1.JobNameLabel, obj.Name})
+	expected := [][2]string{
+		{LegacyControllerUIDLabel, string(obj.UID)}, {LegacyJobNameLabel, obj.Name},
+		{batchv1.ControllerUidLabel, string(obj.UID)}, {batchv1.JobNameLabel, obj.Name},
 	}
 	set := labels.Set{}
 	path := field.NewPath("spec", "template", "metadata", "labels")
@@ -211,16 +204,10 @@ func validatePodReplacement(spec *batchv1.JobSpec, path *field.Path) field.Error
 
 // ValidateJobUpdate judges a changed job.
 func ValidateJobUpdate(obj, old *batchv1.Job) field.ErrorList {
-	_, named := old.Spec.Template.Labels[batchv1.JobNameLabel]
-	_, owned := old.Spec.Template.Labels[batchv1.ControllerUidLabel]
-	errs := validateJob(obj, jobRules{
-		pod:      corevalidation.PodTemplateOptions(&obj.Spec.Template, &old.Spec.Template),
-		prefixed: named && owned,
-		selector: metav1validation.LabelSelectorValidationOptions{
-			AllowInvalidLabelValueInSelector: metav1validation.LabelSelectorHasInvalidLabelValue(old.Spec.Selector),
-		},
-	})
 	path := field.NewPath("spec")
+	errs := validateSelectedSpec(&obj.Spec, corevalidation.PodTemplateOptions(&obj.Spec.Template, &old.Spec.Template), metav1validation.LabelSelectorValidationOptions{
+		AllowInvalidLabelValueInSelector: metav1validation.LabelSelectorHasInvalidLabelValue(old.Spec.Selector),
+	})
 	errs = append(errs, validateCompletionsUpdate(&obj.Spec, &old.Spec, path.Child("completions"))...)
 	immutable := func(value, old any, name string) {
 		errs = append(errs, apivalidation.ValidateImmutableField(value, old, path.Child(name))...)

@@ -126,7 +126,7 @@ func (c *statusChange) validateCompletion() {
 	if (c.startTimeChanged() || c.completionTimeChanged()) && s.StartTime != nil && s.CompletionTime != nil && s.CompletionTime.Before(s.StartTime) {
 		c.invalid("completionTime", s.CompletionTime, "must be equal to or after `startTime`")
 	}
-	if failed && !failing && (c.turned(batchv1.JobFailed) || c.turned(batchv1.JobFailureTarget)) {
+	if failed && !failing && (c.turned(batchv1.JobFailed) || !ptr.Equal(s.FailedIndexes, c.old.Status.FailedIndexes)) {
 		c.conditions("cannot set Failed=True condition without the FailureTarget=true condition")
 	}
 	if complete && !c.is(batchv1.JobSuccessCriteriaMet) && (completeTurned || c.turned(batchv1.JobSuccessCriteriaMet)) {

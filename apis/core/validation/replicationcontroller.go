@@ -77,20 +77,17 @@ func ValidateReplicationControllerStatus(obj, _ *corev1.ReplicationController) f
 
 // WarningsOnReplicationController returns what is unwise but no error; old is nil on create.
 func WarningsOnReplicationController(ctx context.Context, obj, old *corev1.ReplicationController) []string {
-	var out []string
-	var before *corev1.PodTemplateSpec
-	if old == nil {
-		if msgs := validation.IsDNS1123Label(obj.Name); len(msgs) > 0 {
-			out = append(out, fmt.Sprintf("metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: %v", msgs))
-		}
-	} else {
+	path := field.NewPath("spec", "template")
+	if old != nil {
 		if obj.Generation == old.Generation {
 			return nil
 		}
-		before = old.Spec.Template
+		// An update is warned of what the template was before it, as in Kubernetes.
+		return WarningsForPodTemplate(ctx, path, old.Spec.Template, obj.Spec.Template)
 	}
-	if obj.Spec.Template == nil {
-		return out
+	var out []string
+	if msgs := validation.IsDNS1123Label(obj.Name); len(msgs) > 0 {
+		out = append(out, fmt.Sprintf("metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: %v", msgs))
 	}
-	return append(out, WarningsForPodTemplate(ctx, field.NewPath("spec", "template"), obj.Spec.Template, before)...)
+	return append(out, WarningsForPodTemplate(ctx, path, obj.Spec.Template, nil)...)
 }
