@@ -27,6 +27,7 @@ import (
 	authenticationv1 "github.com/stoa-project/stoa/apis/authentication/v1"
 	authorizationv1 "github.com/stoa-project/stoa/apis/authorization/v1"
 	autoscalingv1 "github.com/stoa-project/stoa/apis/autoscaling/v1"
+	autoscalingv2 "github.com/stoa-project/stoa/apis/autoscaling/v2"
 	batchv1 "github.com/stoa-project/stoa/apis/batch/v1"
 	certificatesv1 "github.com/stoa-project/stoa/apis/certificates/v1"
 	coordinationv1 "github.com/stoa-project/stoa/apis/coordination/v1"
@@ -56,6 +57,7 @@ func versions() []version {
 		{authenticationv1.SchemeGroupVersion, authenticationv1.AddToScheme},
 		{authorizationv1.SchemeGroupVersion, authorizationv1.AddToScheme},
 		{autoscalingv1.SchemeGroupVersion, autoscalingv1.AddToScheme},
+		{autoscalingv2.SchemeGroupVersion, autoscalingv2.AddToScheme},
 		{batchv1.SchemeGroupVersion, batchv1.AddToScheme},
 		{certificatesv1.SchemeGroupVersion, certificatesv1.AddToScheme},
 		{coordinationv1.SchemeGroupVersion, coordinationv1.AddToScheme},
@@ -138,6 +140,9 @@ func TestStoredBytesAreUpstreams(t *testing.T) {
 			}
 			t.Run(v.gv.Group+"."+kind, func(t *testing.T) {
 				t.Parallel()
+				if kind == "HorizontalPodAutoscaler" && v.gv == autoscalingv1.SchemeGroupVersion {
+					t.Skip("version 2 is stored")
+				}
 				if kind == "Secret" {
 					t.Skip("the published bytes have stringData, which is data before it is stored")
 				}
