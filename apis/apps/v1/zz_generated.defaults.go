@@ -31,6 +31,7 @@ func RegisterDefaults(scheme *runtime.Scheme) error {
 }
 
 func SetObjectDefaults_DaemonSet(in *appsv1.DaemonSet) {
+	SetDefaults_DaemonSet(in)
 	apiscorev1.SetDefaults_PodTemplateSpec(&in.Spec.Template)
 	apiscorev1.SetDefaults_PodSpec(&in.Spec.Template.Spec)
 	for i := range in.Spec.Template.Spec.Volumes {
@@ -362,6 +363,7 @@ func SetObjectDefaults_DaemonSetList(in *appsv1.DaemonSetList) {
 }
 
 func SetObjectDefaults_Deployment(in *appsv1.Deployment) {
+	SetDefaults_Deployment(in)
 	apiscorev1.SetDefaults_PodTemplateSpec(&in.Spec.Template)
 	apiscorev1.SetDefaults_PodSpec(&in.Spec.Template.Spec)
 	for i := range in.Spec.Template.Spec.Volumes {
@@ -693,6 +695,7 @@ func SetObjectDefaults_DeploymentList(in *appsv1.DeploymentList) {
 }
 
 func SetObjectDefaults_ReplicaSet(in *appsv1.ReplicaSet) {
+	SetDefaults_ReplicaSet(in)
 	apiscorev1.SetDefaults_PodTemplateSpec(&in.Spec.Template)
 	apiscorev1.SetDefaults_PodSpec(&in.Spec.Template.Spec)
 	for i := range in.Spec.Template.Spec.Volumes {
@@ -1024,6 +1027,7 @@ func SetObjectDefaults_ReplicaSetList(in *appsv1.ReplicaSetList) {
 }
 
 func SetObjectDefaults_StatefulSet(in *appsv1.StatefulSet) {
+	SetDefaults_StatefulSet(in)
 	apiscorev1.SetDefaults_PodTemplateSpec(&in.Spec.Template)
 	apiscorev1.SetDefaults_PodSpec(&in.Spec.Template.Spec)
 	for i := range in.Spec.Template.Spec.Volumes {
