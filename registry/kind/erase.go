@@ -50,6 +50,7 @@ type strategy struct {
 	CheckGracefulDelete            func(ctx context.Context, obj runtime.Object, options *metav1.DeleteOptions) bool
 	SpecChanged                    func(obj, old runtime.Object) bool
 	ValidateName                   func(name string, prefix bool) []string
+	NameFormat                     string
 }
 
 // subresource is a Subresource without its type parameter.
@@ -131,7 +132,7 @@ func eraseStrategy[T any](s Strategy[T]) strategy {
 	out := strategy{
 		Prepare: change(s.Prepare), PrepareStatus: change(s.PrepareStatus), ValidateUpdate: compare(s.ValidateUpdate),
 		ValidateStatus: compare(s.ValidateStatus), Warnings: compare(s.Warnings), StatusWarnings: compare(s.StatusWarnings),
-		Declarative: compare(s.Declarative), ValidateName: s.ValidateName,
+		Declarative: compare(s.Declarative), ValidateName: s.ValidateName, NameFormat: s.NameFormat,
 	}
 	if s.Validate != nil {
 		out.Validate = func(ctx context.Context, obj runtime.Object) field.ErrorList { return s.Validate(ctx, typed[T](obj)) }
