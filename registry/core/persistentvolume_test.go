@@ -10,15 +10,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/stoa-project/stoa/apis/core"
 )
 
 func TestNotePhaseChange(t *testing.T) {
 	t.Parallel()
-	before := ptr.To(metav1.NewTime(time.Unix(1000, 0)))
-	later := ptr.To(metav1.NewTime(time.Unix(2000, 0)))
+	before := new(metav1.NewTime(time.Unix(1000, 0)))
+	later := new(metav1.NewTime(time.Unix(2000, 0)))
 	for name, test := range map[string]struct {
 		phase corev1.PersistentVolumePhase
 		given *metav1.Time
@@ -64,10 +63,10 @@ func TestPrepareDataSources(t *testing.T) {
 		"nonsense in the older is dropped": {obj: spec{DataSource: src("Other")}},
 		"unless it was there": {
 			obj: spec{DataSource: src("Other")}, old: spec{DataSource: src("Other")}, want: spec{DataSource: src("Other"), DataSourceRef: ref("Other", nil)}},
-		"other namespaces are behind a gate": {obj: spec{DataSourceRef: ref("Other", ptr.To("ns"))}},
+		"other namespaces are behind a gate": {obj: spec{DataSourceRef: ref("Other", new("ns"))}},
 		"unless they were there": {
-			obj: spec{DataSourceRef: ref("Other", ptr.To("ns"))}, old: spec{DataSourceRef: ref("Other", ptr.To("ns"))},
-			want: spec{DataSourceRef: ref("Other", ptr.To("ns"))}},
+			obj: spec{DataSourceRef: ref("Other", new("ns"))}, old: spec{DataSourceRef: ref("Other", new("ns"))},
+			want: spec{DataSourceRef: ref("Other", new("ns"))}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -25,8 +25,7 @@ func PodDisruptionBudgets() kind.Kind {
 		Status:         kind.PartOf(func(p *policy.PodDisruptionBudget) *policyv1.PodDisruptionBudgetStatus { return &p.Status }),
 		StatusMetadata: true, // as in Kubernetes
 		Strategy: kind.Strategy[policy.PodDisruptionBudget]{
-			// As in Kubernetes, any name will do that can be in a URL.
-			ValidateName: path.ValidatePathSegmentName,
+			ValidateName: validateName,
 			Validate: func(_ context.Context, obj *policy.PodDisruptionBudget) field.ErrorList {
 				return validation.ValidatePodDisruptionBudget((*policyv1.PodDisruptionBudget)(obj))
 			},
@@ -55,4 +54,12 @@ func share(of *intstr.IntOrString) string {
 		return "N/A"
 	}
 	return of.String()
+}
+
+// validateName takes, as Kubernetes does, any name that can be in a URL.
+func validateName(name string, prefix bool) []string {
+	if prefix {
+		return path.IsValidPathSegmentPrefix(name)
+	}
+	return path.IsValidPathSegmentName(name)
 }

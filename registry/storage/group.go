@@ -19,7 +19,7 @@ func Group() kind.Group {
 			{Kind: CSIDrivers(), Versions: v1},
 			{Kind: CSINodes(), Versions: v1},
 			{Kind: CSIStorageCapacities(), Versions: v1},
-			{Kind: StorageClasses(), Versions: v1},
+			{Kind: Classes(), Versions: v1},
 			{Kind: VolumeAttachments(), Versions: v1},
 			{Kind: VolumeAttributesClasses(), Versions: v1},
 		},

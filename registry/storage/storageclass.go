@@ -16,8 +16,8 @@ import (
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
-// StorageClasses returns the kind StorageClass.
-func StorageClasses() kind.Kind {
+// Classes returns the kind StorageClass.
+func Classes() kind.Kind {
 	doc := storagev1.StorageClass{}.SwaggerDoc()
 	name := kind.Name[storage.StorageClass]()
 	name.Value = func(c *storage.StorageClass) any {

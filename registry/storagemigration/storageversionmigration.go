@@ -6,7 +6,7 @@ package storagemigration
 import (
 	"context"
 
-	migrationv1 "k8s.io/api/storagemigration/v1"
+	storagemigrationv1 "k8s.io/api/storagemigration/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -22,38 +22,38 @@ func StorageVersionMigrations() kind.Kind {
 	return kind.New(kind.Definition[storagemigration.StorageVersionMigration]{
 		Kind: "StorageVersionMigration", Plural: "storageversionmigrations",
 		ClusterScoped: true,
-		Spec: kind.PartOf(func(s *storagemigration.StorageVersionMigration) *migrationv1.StorageVersionMigrationSpec {
+		Spec: kind.PartOf(func(s *storagemigration.StorageVersionMigration) *storagemigrationv1.StorageVersionMigrationSpec {
 			return &s.Spec
 		}),
-		Status: kind.PartOf(func(s *storagemigration.StorageVersionMigration) *migrationv1.StorageVersionMigrationStatus {
+		Status: kind.PartOf(func(s *storagemigration.StorageVersionMigration) *storagemigrationv1.StorageVersionMigrationStatus {
 			return &s.Status
 		}),
 		NoGeneration: true, // as in Kubernetes
 		Strategy: kind.Strategy[storagemigration.StorageVersionMigration]{
 			Validate: func(_ context.Context, obj *storagemigration.StorageVersionMigration) field.ErrorList {
-				return validation.ValidateStorageVersionMigration((*migrationv1.StorageVersionMigration)(obj))
+				return validation.ValidateStorageVersionMigration((*storagemigrationv1.StorageVersionMigration)(obj))
 			},
 			ValidateUpdate: func(_ context.Context, obj, old *storagemigration.StorageVersionMigration) field.ErrorList {
-				return validation.ValidateStorageVersionMigrationUpdate((*migrationv1.StorageVersionMigration)(obj), (*migrationv1.StorageVersionMigration)(old))
+				return validation.ValidateStorageVersionMigrationUpdate((*storagemigrationv1.StorageVersionMigration)(obj), (*storagemigrationv1.StorageVersionMigration)(old))
 			},
 			ValidateStatus: func(_ context.Context, obj, old *storagemigration.StorageVersionMigration) field.ErrorList {
-				return validation.ValidateStorageVersionMigrationStatus((*migrationv1.StorageVersionMigration)(obj), (*migrationv1.StorageVersionMigration)(old))
+				return validation.ValidateStorageVersionMigrationStatus((*storagemigrationv1.StorageVersionMigration)(obj), (*storagemigrationv1.StorageVersionMigration)(old))
 			},
 		},
 		Columns: []kind.Column[storagemigration.StorageVersionMigration]{
 			name,
-			{Name: "Resource", Description: migrationv1.StorageVersionMigrationSpec{}.SwaggerDoc()["resource"],
+			{Name: "Resource", Description: storagemigrationv1.StorageVersionMigrationSpec{}.SwaggerDoc()["resource"],
 				Value: func(s *storagemigration.StorageVersionMigration) any {
 					return s.Spec.Resource.String()
 				}},
-			{Name: "Status", Description: migrationv1.StorageVersionMigrationStatus{}.SwaggerDoc()["conditions"], Value: progress},
+			{Name: "Status", Description: storagemigrationv1.StorageVersionMigrationStatus{}.SwaggerDoc()["conditions"], Value: progress},
 		},
 	})
 }
 
 // progress is the condition that holds, or that the migration still waits.
 func progress(s *storagemigration.StorageVersionMigration) any {
-	for _, condition := range []migrationv1.MigrationConditionType{migrationv1.MigrationSucceeded, migrationv1.MigrationFailed, migrationv1.MigrationRunning} {
+	for _, condition := range []storagemigrationv1.MigrationConditionType{storagemigrationv1.MigrationSucceeded, storagemigrationv1.MigrationFailed, storagemigrationv1.MigrationRunning} {
 		if meta.IsStatusConditionTrue(s.Status.Conditions, string(condition)) {
 			return string(condition)
 		}

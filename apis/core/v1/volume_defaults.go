@@ -7,7 +7,6 @@ import (
 	"reflect"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/utils/ptr"
 )
 
 // SetDefaults_Volume makes a volume without a source an empty directory, and pulls
@@ -99,7 +98,7 @@ func SetDefaults_AzureDiskVolumeSource(obj *corev1.AzureDiskVolumeSource) {
 
 func setPtr[T any](field **T, value T) {
 	if *field == nil {
-		*field = ptr.To(value)
+		*field = &value
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 )
 
 func affinity(key, value string) *corev1.VolumeNodeAffinity {
@@ -115,7 +114,7 @@ func TestValidatePersistentVolumeClaimUpdate(t *testing.T) {
 		"to no other": {claim("1Gi", annotated), claim("1Gi", class("slow")), []string{
 			`metadata.annotations[volume.beta.kubernetes.io/storage-class]: Invalid value: "": field is immutable`, immutable}},
 		"attributes cannot be unset": {
-			claim("1Gi", func(c *corev1.PersistentVolumeClaim) { c.Spec.VolumeAttributesClassName = ptr.To("gold") }), claim("1Gi", nothing),
+			claim("1Gi", func(c *corev1.PersistentVolumeClaim) { c.Spec.VolumeAttributesClassName = new("gold") }), claim("1Gi", nothing),
 			[]string{immutable, "spec.volumeAttributesClassName: Forbidden: update from non-nil value to nil is forbidden"}},
 	} {
 		t.Run(name, func(t *testing.T) {

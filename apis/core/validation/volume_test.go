@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/utils/ptr"
 )
 
 func texts(errs field.ErrorList) []string {
@@ -46,7 +45,7 @@ func TestValidateVolumes(t *testing.T) {
 	}{
 		"only the first source is looked into": {
 			[]corev1.Volume{volume("a", corev1.VolumeSource{
-				EmptyDir: &corev1.EmptyDirVolumeSource{}, Secret: secret, DownwardAPI: &corev1.DownwardAPIVolumeSource{DefaultMode: ptr.To[int32](-1)}})},
+				EmptyDir: &corev1.EmptyDirVolumeSource{}, Secret: secret, DownwardAPI: &corev1.DownwardAPIVolumeSource{DefaultMode: new(int32(-1))}})},
 			[]string{
 				"spec.volumes[0].secret: Forbidden: may not specify more than 1 volume type",
 				"spec.volumes[0].downwarAPI: Forbidden: may not specify more than 1 volume type",
@@ -85,7 +84,7 @@ func TestValidateVolumes(t *testing.T) {
 		},
 		"a long name of an interface": {
 			[]corev1.Volume{volume("a", corev1.VolumeSource{ISCSI: &corev1.ISCSIVolumeSource{
-				TargetPortal: "10.0.2.15:3260-10.0.2.15:3260-10.0.2.15:3260-10.0.2.15:3260-1234", IQN: "xyz", InitiatorName: ptr.To("eui.0123456789abcdef")}})},
+				TargetPortal: "10.0.2.15:3260-10.0.2.15:3260-10.0.2.15:3260-10.0.2.15:3260-1234", IQN: "xyz", InitiatorName: new("eui.0123456789abcdef")}})},
 			[]string{
 				`spec.volumes[0].iscsi.iqn: Invalid value: "xyz": must be valid format starting with iqn, eui, or naa`,
 				`spec.volumes[0].name: Invalid value: "a": ` + iscsiTooLong,

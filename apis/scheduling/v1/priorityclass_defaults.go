@@ -6,12 +6,11 @@ package v1
 import (
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
-	"k8s.io/utils/ptr"
 )
 
 // SetDefaults_PriorityClass lets pods of the class take the place of others.
 func SetDefaults_PriorityClass(obj *schedulingv1.PriorityClass) {
 	if obj.PreemptionPolicy == nil {
-		obj.PreemptionPolicy = ptr.To(corev1.PreemptLowerPriority)
+		obj.PreemptionPolicy = new(corev1.PreemptLowerPriority)
 	}
 }

@@ -6,16 +6,15 @@ package v1
 import (
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
-	"k8s.io/utils/ptr"
 )
 
 // SetDefaults_StorageClass deletes volumes with their claims and binds them at once.
 func SetDefaults_StorageClass(obj *storagev1.StorageClass) {
 	if obj.ReclaimPolicy == nil {
-		obj.ReclaimPolicy = ptr.To(corev1.PersistentVolumeReclaimDelete)
+		obj.ReclaimPolicy = new(corev1.PersistentVolumeReclaimDelete)
 	}
 	if obj.VolumeBindingMode == nil {
-		obj.VolumeBindingMode = ptr.To(storagev1.VolumeBindingImmediate)
+		obj.VolumeBindingMode = new(storagev1.VolumeBindingImmediate)
 	}
 }
 
@@ -24,15 +23,15 @@ func SetDefaults_StorageClass(obj *storagev1.StorageClass) {
 func SetDefaults_CSIDriver(obj *storagev1.CSIDriver) {
 	spec := &obj.Spec
 	if spec.AttachRequired == nil {
-		spec.AttachRequired = ptr.To(true)
+		spec.AttachRequired = new(true)
 	}
 	for _, option := range []**bool{&spec.PodInfoOnMount, &spec.StorageCapacity, &spec.RequiresRepublish, &spec.SELinuxMount, &spec.PreventPodSchedulingIfMissing} {
 		if *option == nil {
-			*option = ptr.To(false)
+			*option = new(false)
 		}
 	}
 	if spec.FSGroupPolicy == nil {
-		spec.FSGroupPolicy = ptr.To(storagev1.ReadWriteOnceWithFSTypeFSGroupPolicy)
+		spec.FSGroupPolicy = new(storagev1.ReadWriteOnceWithFSTypeFSGroupPolicy)
 	}
 	if len(spec.VolumeLifecycleModes) == 0 {
 		spec.VolumeLifecycleModes = []storagev1.VolumeLifecycleMode{storagev1.VolumeLifecyclePersistent}

@@ -10,7 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/utils/ptr"
 )
 
 func texts(errs field.ErrorList) []string {
@@ -53,7 +52,7 @@ func TestValidateCSINodeUpdate(t *testing.T) {
 	node := func(drivers ...storagev1.CSINodeDriver) *storagev1.CSINode {
 		return &storagev1.CSINode{Spec: storagev1.CSINodeSpec{Drivers: drivers}}
 	}
-	count := &storagev1.VolumeNodeResources{Count: ptr.To[int32](1)}
+	count := &storagev1.VolumeNodeResources{Count: new(int32(1))}
 	old := node(storagev1.CSINodeDriver{Name: "a", NodeID: "1"})
 	for name, test := range map[string]struct {
 		obj  *storagev1.CSINode
@@ -86,7 +85,7 @@ func TestValidateVolumeAttachment(t *testing.T) {
 		source storagev1.VolumeAttachmentSource
 		want   []string
 	}{
-		"both": {storagev1.VolumeAttachmentSource{PersistentVolumeName: ptr.To("pv"), InlineVolumeSpec: inline},
+		"both": {storagev1.VolumeAttachmentSource{PersistentVolumeName: new("pv"), InlineVolumeSpec: inline},
 			[]string{"spec.source: Forbidden: must specify exactly one of inlineVolumeSpec and persistentVolumeName"}},
 		"inline": {storagev1.VolumeAttachmentSource{InlineVolumeSpec: inline}, []string{
 			"spec.source.inlineVolumeSpec.csi: Required value: has to be specified in the context of inline volumes",

@@ -4,7 +4,7 @@
 package validation
 
 import (
-	migrationv1 "k8s.io/api/storagemigration/v1"
+	storagemigrationv1 "k8s.io/api/storagemigration/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
@@ -14,7 +14,7 @@ import (
 )
 
 // ValidateStorageVersionMigration judges a new migration.
-func ValidateStorageVersionMigration(obj *migrationv1.StorageVersionMigration) field.ErrorList {
+func ValidateStorageVersionMigration(obj *storagemigrationv1.StorageVersionMigration) field.ErrorList {
 	path := field.NewPath("spec", "resource")
 	var errs field.ErrorList
 	if name := obj.Spec.Resource.Resource; name == "" {
@@ -33,14 +33,14 @@ func ValidateStorageVersionMigration(obj *migrationv1.StorageVersionMigration) f
 }
 
 // ValidateStorageVersionMigrationUpdate judges a changed migration, whose spec stays.
-func ValidateStorageVersionMigrationUpdate(obj, old *migrationv1.StorageVersionMigration) field.ErrorList {
+func ValidateStorageVersionMigrationUpdate(obj, old *storagemigrationv1.StorageVersionMigration) field.ErrorList {
 	errs := ValidateStorageVersionMigration(obj)
 	return append(errs, apivalidation.ValidateImmutableField(obj.Spec, old.Spec, field.NewPath("spec"))...)
 }
 
 // ValidateStorageVersionMigrationStatus judges how far a migration is. One that has
 // ended stays so, and has ended in one way.
-func ValidateStorageVersionMigrationStatus(obj, old *migrationv1.StorageVersionMigration) field.ErrorList {
+func ValidateStorageVersionMigrationStatus(obj, old *storagemigrationv1.StorageVersionMigration) field.ErrorList {
 	path := field.NewPath("status")
 	version, oldVersion := obj.Status.ResourceVersion, old.Status.ResourceVersion
 	var errs field.ErrorList
@@ -54,10 +54,10 @@ func ValidateStorageVersionMigrationStatus(obj, old *migrationv1.StorageVersionM
 	if oldVersion != "" {
 		errs = append(errs, apivalidation.ValidateImmutableField(version, oldVersion, path.Child("resourceVersion"))...)
 	}
-	is := func(obj *migrationv1.StorageVersionMigration, condition migrationv1.MigrationConditionType) bool {
+	is := func(obj *storagemigrationv1.StorageVersionMigration, condition storagemigrationv1.MigrationConditionType) bool {
 		return meta.IsStatusConditionTrue(obj.Status.Conditions, string(condition))
 	}
-	succeeded, failed, running := is(obj, migrationv1.MigrationSucceeded), is(obj, migrationv1.MigrationFailed), is(obj, migrationv1.MigrationRunning)
+	succeeded, failed, running := is(obj, storagemigrationv1.MigrationSucceeded), is(obj, storagemigrationv1.MigrationFailed), is(obj, storagemigrationv1.MigrationRunning)
 	for _, rule := range []struct {
 		broken bool
 		why    string
@@ -65,8 +65,8 @@ func ValidateStorageVersionMigrationStatus(obj, old *migrationv1.StorageVersionM
 		{succeeded && failed, "Both success and failed conditions cannot be true at the same time"},
 		{succeeded && running, "Running condition cannot be true when success condition is true"},
 		{failed && running, "Running condition cannot be true when failed condition is true"},
-		{is(old, migrationv1.MigrationSucceeded) && !succeeded, "Success condition cannot be set to false once it is true"},
-		{is(old, migrationv1.MigrationFailed) && !failed, "Failed condition cannot be set to false once it is true"},
+		{is(old, storagemigrationv1.MigrationSucceeded) && !succeeded, "Success condition cannot be set to false once it is true"},
+		{is(old, storagemigrationv1.MigrationFailed) && !failed, "Failed condition cannot be set to false once it is true"},
 	} {
 		if rule.broken {
 			errs = append(errs, field.Invalid(conditions, obj.Status.Conditions, rule.why))
