@@ -16,7 +16,6 @@ import (
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/apiserver/pkg/registry/rest"
 
 	"github.com/stoa-project/stoa/apis/discovery"
 	"github.com/stoa-project/stoa/apis/discovery/validation"
@@ -39,10 +38,6 @@ func EndpointSlices() kind.Kind {
 					!apiequality.Semantic.DeepEqual(obj.Endpoints, old.Endpoints) || !apiequality.Semantic.DeepEqual(obj.Ports, old.Ports)
 			},
 			Prepare: dropTopology,
-			// Where a tag finds the address type changed, none looks at what it is now.
-			Declarative: func(context.Context, *discovery.EndpointSlice, *discovery.EndpointSlice) rest.DeclarativeValidationConfig {
-				return rest.DeclarativeValidationConfig{ShortCircuitMismatch: true}
-			},
 			Validate: func(_ context.Context, obj *discovery.EndpointSlice) field.ErrorList {
 				return validation.ValidateEndpointSlice((*discoveryv1.EndpointSlice)(obj))
 			},

@@ -35,7 +35,14 @@ func ValidateEndpointSlice(obj *discoveryv1.EndpointSlice) field.ErrorList { ret
 func ValidateEndpointSliceUpdate(obj, old *discoveryv1.EndpointSlice) field.ErrorList {
 	errs := apivalidation.ValidateImmutableField(obj.AddressType, old.AddressType, field.NewPath("addressType")).
 		WithOrigin("immutable").MarkCoveredByDeclarative().MarkBeta()
-	return append(validate(obj, old.Endpoints), errs...)
+	all := validate(obj, old.Endpoints)
+	if obj.AddressType != old.AddressType {
+		// The tag that finds the change stops the one that knows the types.
+		for _, err := range all {
+			err.CoveredByDeclarative = err.CoveredByDeclarative && err.Type != field.ErrorTypeNotSupported
+		}
+	}
+	return append(all, errs...)
 }
 
 func validate(obj *discoveryv1.EndpointSlice, old []discoveryv1.Endpoint) field.ErrorList {
