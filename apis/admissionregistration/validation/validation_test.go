@@ -1,0 +1,180 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	v1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+func checkErrors(t *testing.T, want []string, errs field.ErrorList) {
+	t.Helper()
+	var got []string
+	for _, err := range errs {
+		got = append(got, err.Error())
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("errors (-want +got):\n%s", diff)
+	}
+}
+
+func hooks(change func(*v1.MutatingWebhook)) *v1.MutatingWebhookConfiguration {
+	h := v1.MutatingWebhook{
+		Name: "a.example.com", ClientConfig: v1.WebhookClientConfig{URL: new("https://example.com/a")},
+		SideEffects: new(v1.SideEffectClassNone), AdmissionReviewVersions: []string{"v1"},
+	}
+	if change != nil {
+		change(&h)
+	}
+	return &v1.MutatingWebhookConfiguration{Webhooks: []v1.MutatingWebhook{h}}
+}
+
+// TestWebhookFlaws says of each flaw that it is refused in a new webhook, and
+// forgiven in one that had it.
+func TestWebhookFlaws(t *testing.T) {
+	t.Parallel()
+	checkErrors(t, nil, ValidateMutatingWebhookConfiguration(hooks(nil)))
+	for name, tc := range map[string]struct {
+		change func(*v1.MutatingWebhook)
+		want   string
+	}{
+		"side effects": {func(h *v1.MutatingWebhook) { h.SideEffects = new(v1.SideEffectClassSome) },
+			`webhooks[0].sideEffects: Unsupported value: "Some": supported values: "None", "NoneOnDryRun"`},
+		"review versions": {func(h *v1.MutatingWebhook) { h.AdmissionReviewVersions = []string{"v2"} },
+			`webhooks[0].admissionReviewVersions: Invalid value: ["v2"]: must include at least one of v1, v1beta1`},
+		"label": {func(h *v1.MutatingWebhook) {
+			h.ObjectSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "In", Values: []string{"-"}}}}
+		}, "webhooks[0].objectSelector.matchExpressions[0].values[0]: Invalid value: \"-\": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"},
+		"condition": {func(h *v1.MutatingWebhook) {
+			h.MatchConditions = []v1.MatchCondition{{Name: "a", Expression: "nobody"}}
+		}, "webhooks[0].matchConditions[0].expression: Invalid value: \"nobody\": compilation failed: ERROR: <input>:1:1: undeclared reference to 'nobody' (in container '')\n | nobody\n | ^"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			checkErrors(t, []string{tc.want}, ValidateMutatingWebhookConfiguration(hooks(tc.change)))
+			checkErrors(t, []string{tc.want}, ValidateMutatingWebhookConfigurationUpdate(hooks(tc.change), hooks(nil)))
+			checkErrors(t, nil, ValidateMutatingWebhookConfigurationUpdate(hooks(tc.change), hooks(tc.change)))
+		})
+	}
+	twice := hooks(nil)
+	twice.Webhooks = append(twice.Webhooks, twice.Webhooks...)
+	checkErrors(t, []string{`webhooks[1].name: Duplicate value: "a.example.com"`}, ValidateMutatingWebhookConfiguration(twice))
+	checkErrors(t, nil, ValidateMutatingWebhookConfigurationUpdate(twice, twice))
+}
+
+func TestValidateResources(t *testing.T) {
+	t.Parallel()
+	for resources, want := range map[string][]string{
+		"*,pods/log":      nil,
+		"pods,*/scale":    nil,
+		"pods,*":          nil, // the last without a subresource counts
+		"*,pods":          {`r: Invalid value: ["*","pods"]: if '*' is present, must not specify other resources without subresources`},
+		"*/*,pods":        {`r: Invalid value: ["*/*","pods"]: if '*/*' is present, must not specify other resources`},
+		"pods/*,pods/x":   {`r[1]: Invalid value: "pods/x": if 'pods/*' is present, must not specify pods/x`},
+		"*/scale,a/scale": {`r[1]: Invalid value: "a/scale": if '*/scale' is present, must not specify a/scale`},
+	} {
+		checkErrors(t, want, validateResources(strings.Split(resources, ","), field.NewPath("r")))
+	}
+}
+
+func match() *v1.MatchResources {
+	return &v1.MatchResources{
+		MatchPolicy: new(v1.Equivalent), NamespaceSelector: &metav1.LabelSelector{}, ObjectSelector: &metav1.LabelSelector{},
+		ResourceRules: []v1.NamedRuleWithOperations{{RuleWithOperations: v1.RuleWithOperations{
+			Operations: []v1.OperationType{v1.Create}, Rule: v1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}},
+		}}},
+	}
+}
+
+func TestValidatePolicy(t *testing.T) {
+	t.Parallel()
+	policy := func(change func(*v1.ValidatingAdmissionPolicySpec)) *v1.ValidatingAdmissionPolicy {
+		p := &v1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "p"}, Spec: v1.ValidatingAdmissionPolicySpec{
+			FailurePolicy: new(v1.Fail), MatchConstraints: match(),
+			Variables:   []v1.Variable{{Name: "ok", Expression: "true"}},
+			Validations: []v1.Validation{{Expression: "variables.ok", MessageExpression: "'no'"}},
+		}}
+		change(&p.Spec)
+		return p
+	}
+	for name, tc := range map[string]struct {
+		change func(*v1.ValidatingAdmissionPolicySpec)
+		want   []string
+	}{
+		"valid": {func(*v1.ValidatingAdmissionPolicySpec) {}, nil},
+		"reserved name": {func(s *v1.ValidatingAdmissionPolicySpec) {
+			s.Variables = append(s.Variables, v1.Variable{Name: "if", Expression: "1"})
+		}, []string{
+			`spec.variables[1].name: Invalid value: "if": must be a valid CEL identifier`}},
+		"type": {func(s *v1.ValidatingAdmissionPolicySpec) { s.Validations[0].Expression = "1" }, []string{
+			`spec.validations[0].expression: Invalid value: "1": must evaluate to bool but got int`}},
+		"line break": {func(s *v1.ValidatingAdmissionPolicySpec) { s.Validations[0].Message = "a\nb" }, []string{
+			"spec.validations[0].message: Invalid value: \"a\\nb\": message must not contain line breaks"}},
+		"parameters that there are not": {func(s *v1.ValidatingAdmissionPolicySpec) { s.Validations[0].Expression = "params.a" }, []string{
+			"spec.validations[0].expression: Invalid value: \"params.a\": compilation failed: ERROR: <input>:1:1: undeclared reference to 'params' (in container '')\n | params.a\n | ^"}},
+		"group of parameters": {func(s *v1.ValidatingAdmissionPolicySpec) { s.ParamKind = &v1.ParamKind{APIVersion: "a/b/c", Kind: "K"} }, []string{
+			`spec.paramKind.apiVersion: Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c`}},
+		"annotations": {func(s *v1.ValidatingAdmissionPolicySpec) {
+			s.AuditAnnotations = []v1.AuditAnnotation{{Key: "a", ValueExpression: "'1'"}, {Key: "a", ValueExpression: " "}}
+		}, []string{
+			"spec.auditAnnotations[1].valueExpression: Required value: valueExpression is not specified",
+			`spec.auditAnnotations[1].key: Duplicate value: "a"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := policy(tc.change)
+			checkErrors(t, tc.want, ValidateValidatingAdmissionPolicy(p))
+			checkErrors(t, tc.want, ValidateValidatingAdmissionPolicyUpdate(p, policy(func(*v1.ValidatingAdmissionPolicySpec) {})))
+		})
+	}
+	broken := policy(func(s *v1.ValidatingAdmissionPolicySpec) {
+		s.MatchConditions = []v1.MatchCondition{{Name: "a", Expression: "nobody"}}
+	})
+	checkErrors(t, nil, ValidateValidatingAdmissionPolicyUpdate(broken, broken)) // match conditions that stay are not compiled
+}
+
+func TestValidateMutations(t *testing.T) {
+	t.Parallel()
+	policy := func(m v1.Mutation) *v1.MutatingAdmissionPolicy {
+		return &v1.MutatingAdmissionPolicy{Spec: v1.MutatingAdmissionPolicySpec{
+			FailurePolicy: new(v1.Fail), MatchConstraints: match(), ReinvocationPolicy: v1.NeverReinvocationPolicy, Mutations: []v1.Mutation{m},
+		}}
+	}
+	apply := &v1.ApplyConfiguration{Expression: "Object{}"}
+	checkErrors(t, nil, ValidateMutatingAdmissionPolicy(policy(v1.Mutation{PatchType: v1.PatchTypeApplyConfiguration, ApplyConfiguration: apply})))
+	checkErrors(t, []string{
+		`spec.mutations[0].applyConfiguration: Invalid value: "{}": must not be specified when patchType is JSONPatch`,
+		"spec.mutations[0].jsonPatch: Required value: must be specified when patchType is JSONPatch",
+	}, ValidateMutatingAdmissionPolicy(policy(v1.Mutation{PatchType: v1.PatchTypeJSONPatch, ApplyConfiguration: apply})))
+	deletes := policy(v1.Mutation{PatchType: v1.PatchTypeApplyConfiguration, ApplyConfiguration: apply})
+	deletes.Spec.MatchConstraints.ResourceRules[0].Operations = []v1.OperationType{v1.Delete}
+	checkErrors(t, []string{`spec.matchConstraints.resourceRules.operations: Unsupported value: "DELETE": supported values: "*", "CONNECT", "CREATE", "UPDATE"`},
+		ValidateMutatingAdmissionPolicy(deletes))
+}
+
+func TestValidateBinding(t *testing.T) {
+	t.Parallel()
+	binding := func(params *v1.ParamRef, actions ...v1.ValidationAction) field.ErrorList {
+		return ValidateValidatingAdmissionPolicyBinding(&v1.ValidatingAdmissionPolicyBinding{
+			Spec: v1.ValidatingAdmissionPolicyBindingSpec{PolicyName: "p", ParamRef: params, ValidationActions: actions}})
+	}
+	checkErrors(t, nil, binding(nil, v1.Deny, v1.Audit))
+	both := binding(&v1.ParamRef{Name: "a", Selector: &metav1.LabelSelector{}, ParameterNotFoundAction: new(v1.AllowAction)}, v1.Warn, v1.Warn, v1.Deny)
+	got := make([]string, len(both))
+	for i, err := range both {
+		got[i] = err.Field + " " + string(err.Type)
+	}
+	if want := []string{"spec.paramRef.name FieldValueForbidden", "spec.paramRef.selector FieldValueForbidden",
+		"spec.validationActions[1] FieldValueDuplicate", "spec.validationActions FieldValueInvalid"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	checkErrors(t, []string{"spec.paramRef: Required value: one of name or selector must be specified", "spec.paramRef.parameterNotFoundAction: Required value"},
+		binding(&v1.ParamRef{}, v1.Deny))
+}
