@@ -103,6 +103,7 @@ func (c CompletedOptions) secure(config *genericapiserver.Config, clientCAs []dy
 	if c.Authentication.Anonymous {
 		config.Authentication.Authenticator = union.NewFailOnError(config.Authentication.Authenticator, anonymous.NewAuthenticator(nil))
 	}
+	config.RuleResolver = rules{c.Authorization}
 	config.Authorization.Authorizer, err = c.Authorization.authorizer()
 	return err
 }

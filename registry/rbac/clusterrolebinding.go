@@ -23,6 +23,7 @@ func ClusterRoleBindings() kind.Kind {
 		UnconditionalUpdate: true,
 		Strategy: kind.Strategy[rbac.ClusterRoleBinding]{
 			ValidateName: validation.ValidateName,
+			Declarative:  declarative[rbac.ClusterRoleBinding],
 			Validate: func(_ context.Context, obj *rbac.ClusterRoleBinding) field.ErrorList {
 				return validation.ValidateClusterRoleBinding((*rbacv1.ClusterRoleBinding)(obj))
 			},

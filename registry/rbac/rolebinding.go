@@ -9,6 +9,7 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/registry/rest"
 
 	"github.com/stoa-project/stoa/apis/rbac"
 	"github.com/stoa-project/stoa/apis/rbac/validation"
@@ -23,6 +24,7 @@ func RoleBindings() kind.Kind {
 		UnconditionalUpdate: true,
 		Strategy: kind.Strategy[rbac.RoleBinding]{
 			ValidateName: validation.ValidateName,
+			Declarative:  declarative[rbac.RoleBinding],
 			Validate: func(_ context.Context, obj *rbac.RoleBinding) field.ErrorList {
 				return validation.ValidateRoleBinding((*rbacv1.RoleBinding)(obj))
 			},
@@ -32,6 +34,12 @@ func RoleBindings() kind.Kind {
 		},
 		Columns: bindingColumns("roleBinding", func(b *rbac.RoleBinding) (rbacv1.RoleRef, []rbacv1.Subject) { return b.RoleRef, b.Subjects }),
 	})
+}
+
+// declarative says that tags stop at a role that changed, where the rules written by
+// hand go on.
+func declarative[T any](context.Context, *T, *T) rest.DeclarativeValidationConfig {
+	return rest.DeclarativeValidationConfig{ShortCircuitMismatch: true}
 }
 
 func bindingColumns[T any](what string, parts func(*T) (rbacv1.RoleRef, []rbacv1.Subject)) []kind.Column[T] {

@@ -46,29 +46,32 @@ func validateLevelSpec(name string, spec *flowcontrolv1.PriorityLevelConfigurati
 	if (name == flowcontrolv1.PriorityLevelConfigurationNameExempt) != (spec.Type == flowcontrolv1.PriorityLevelEnablementExempt) {
 		errs = append(errs, field.Invalid(at.Child("type"), spec.Type, "type must be 'Exempt' if and only if name is 'exempt'"))
 	}
-	switch spec.Type {
-	case flowcontrolv1.PriorityLevelEnablementExempt:
-		if spec.Limited != nil {
-			errs = append(errs, field.Forbidden(at.Child("limited"), "must be nil if the type is not Limited").MarkCoveredByDeclarative())
-		}
-		if spec.Exempt != nil {
-			errs = append(errs, validateShares(spec.Exempt.NominalConcurrencyShares, spec.Exempt.LendablePercent, at.Child("exempt"))...)
-		}
-	case flowcontrolv1.PriorityLevelEnablementLimited:
-		if spec.Exempt != nil {
-			errs = append(errs, field.Forbidden(at.Child("exempt"), "must be nil if the type is Limited").MarkCoveredByDeclarative())
-		}
-		if spec.Limited == nil {
-			errs = append(errs, field.Required(at.Child("limited"), "must not be empty when type is Limited").MarkCoveredByDeclarative())
-		} else {
-			errs = append(errs, validateLimited(spec.Limited, at.Child("limited"))...)
-		}
-	case "": // the tags demand it
+	if spec.Limited != nil && spec.Type != flowcontrolv1.PriorityLevelEnablementLimited {
+		errs = append(errs, field.Forbidden(at.Child("limited"), "must be nil if the type is not Limited").MarkCoveredByDeclarative())
+	}
+	if spec.Exempt != nil && spec.Type != flowcontrolv1.PriorityLevelEnablementExempt {
+		errs = append(errs, field.Forbidden(at.Child("exempt"), "must be nil if the type is not Exempt").MarkCoveredByDeclarative())
+	}
+	switch {
+	case spec.Type == flowcontrolv1.PriorityLevelEnablementExempt && spec.Exempt != nil:
+		errs = append(errs, validateShares(spec.Exempt.NominalConcurrencyShares, spec.Exempt.LendablePercent, at.Child("exempt"))...)
+	case spec.Type == flowcontrolv1.PriorityLevelEnablementExempt:
+	case spec.Type == flowcontrolv1.PriorityLevelEnablementLimited && spec.Limited != nil:
+		errs = append(errs, validateLimited(spec.Limited, at.Child("limited"))...)
+	case spec.Type == flowcontrolv1.PriorityLevelEnablementLimited:
+		errs = append(errs, field.Required(at.Child("limited"), "must not be empty when type is Limited").MarkCoveredByDeclarative())
 	default:
-		errs = append(errs, field.NotSupported(at.Child("type"), spec.Type,
-			[]flowcontrolv1.PriorityLevelEnablement{flowcontrolv1.PriorityLevelEnablementExempt, flowcontrolv1.PriorityLevelEnablementLimited}))
+		errs = append(errs, validateType(spec.Type, at.Child("type"), flowcontrolv1.PriorityLevelEnablementExempt, flowcontrolv1.PriorityLevelEnablementLimited)...)
 	}
 	return errs
+}
+
+// validateType refuses a type that is none of the values.
+func validateType[T ~string](value T, at *field.Path, values ...T) field.ErrorList {
+	if value == "" {
+		return field.ErrorList{field.Required(at, "").MarkCoveredByDeclarative()}
+	}
+	return field.ErrorList{field.NotSupported(at, value, values)}
 }
 
 func validateShares(shares, lendable *int32, at *field.Path) field.ErrorList {
@@ -88,21 +91,18 @@ func validateLimited(limited *flowcontrolv1.LimitedPriorityLevelConfiguration, a
 		errs = append(errs, field.Invalid(at.Child("borrowingLimitPercent"), *limit, "if specified, must be a non-negative integer"))
 	}
 	at = at.Child("limitResponse")
-	switch response := limited.LimitResponse; response.Type {
-	case flowcontrolv1.LimitResponseTypeReject:
-		if response.Queuing != nil {
-			errs = append(errs, field.Forbidden(at.Child("queuing"), "must be nil if limited.limitResponse.type is not Limited").MarkCoveredByDeclarative())
-		}
-	case flowcontrolv1.LimitResponseTypeQueue:
-		if response.Queuing == nil {
-			errs = append(errs, field.Required(at.Child("queuing"), "must not be empty if limited.limitResponse.type is Limited").MarkCoveredByDeclarative())
-		} else {
-			errs = append(errs, validateQueuing(response.Queuing, at.Child("queuing"))...)
-		}
-	case "": // the tags demand it
+	response := limited.LimitResponse
+	if response.Queuing != nil && response.Type != flowcontrolv1.LimitResponseTypeQueue {
+		errs = append(errs, field.Forbidden(at.Child("queuing"), "must be nil if limited.limitResponse.type is not Limited").MarkCoveredByDeclarative())
+	}
+	switch {
+	case response.Type == flowcontrolv1.LimitResponseTypeReject:
+	case response.Type == flowcontrolv1.LimitResponseTypeQueue && response.Queuing != nil:
+		errs = append(errs, validateQueuing(response.Queuing, at.Child("queuing"))...)
+	case response.Type == flowcontrolv1.LimitResponseTypeQueue:
+		errs = append(errs, field.Required(at.Child("queuing"), "must not be empty if limited.limitResponse.type is Limited").MarkCoveredByDeclarative())
 	default:
-		errs = append(errs, field.NotSupported(at.Child("type"), response.Type,
-			[]flowcontrolv1.LimitResponseType{flowcontrolv1.LimitResponseTypeQueue, flowcontrolv1.LimitResponseTypeReject}))
+		errs = append(errs, validateType(response.Type, at.Child("type"), flowcontrolv1.LimitResponseTypeQueue, flowcontrolv1.LimitResponseTypeReject)...)
 	}
 	return errs
 }
