@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/client/pkg/v3/transport"
@@ -47,7 +48,9 @@ type Clients struct {
 	shared map[string]*shared
 	stores map[int]func() // closes the stores that were made and are not closed yet
 	made   int
-	closed bool
+
+	streams atomic.Int64 // how many stores have a stream of their own
+	closed  bool
 }
 
 // shared is one client with the compactor that keeps its cluster small.

@@ -6,10 +6,13 @@ package storage
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 
+	"google.golang.org/grpc/metadata"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/apiserver/pkg/features"
 	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/apiserver/pkg/storage"
@@ -51,10 +54,11 @@ func (c *Clients) decorator(ctx context.Context, cached bool) generic.StorageDec
 		newObject, newList func() runtime.Object, attributes storage.AttrFunc,
 		triggers storage.IndexerFuncs, indexers *cache.Indexers,
 	) (storage.Interface, factory.DestroyFunc, error) {
-		raw, closeRaw, err := c.etcd3(ctx, config, prefix, newObject, newList)
+		store, closeRaw, err := c.etcd3(ctx, config, prefix, newObject, newList)
 		if err != nil {
 			return nil, nil, err
 		}
+		raw := ownStream{Interface: store, id: strconv.FormatInt(c.streams.Add(1), 10)}
 		if !cached {
 			return raw, c.own(closeRaw), nil
 		}
@@ -124,4 +128,29 @@ func (c *Clients) etcd3(ctx context.Context, config *storagebackend.ConfigForRes
 		return etcd3.NewStoreWithUnsafeCorruptObjectDeletion(store, config.GroupResource), store.Close, nil
 	}
 	return store, store.Close, nil
+}
+
+// streamKey names the stream of a store in the metadata by which etcd's client puts
+// watches together.
+const streamKey = "stoa-store"
+
+// ownStream has the watches of one store share no stream with those of others,
+// although all share a client. A cache that does not know whether it is up to date
+// asks etcd for the progress of its stream, and etcd only answers if every watch of
+// the stream has come past its first revision: one that began after the last write
+// has not. Reads of all resources would then wait for the next write.
+type ownStream struct {
+	storage.Interface
+
+	id string
+}
+
+// Watch implements storage.Interface.
+func (s ownStream) Watch(ctx context.Context, key string, options storage.ListOptions) (watch.Interface, error) {
+	return s.Interface.Watch(metadata.AppendToOutgoingContext(ctx, streamKey, s.id), key, options)
+}
+
+// RequestWatchProgress implements storage.Interface.
+func (s ownStream) RequestWatchProgress(ctx context.Context) error {
+	return s.Interface.RequestWatchProgress(metadata.AppendToOutgoingContext(ctx, streamKey, s.id))
 }

@@ -27,6 +27,8 @@ import (
 	"k8s.io/client-go/dynamic/dynamicinformer"
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/yaml"
+
+	"github.com/stoa-project/stoa/stoatest"
 )
 
 const widgets = `
@@ -283,6 +285,42 @@ func testDeletion(t *testing.T, resource schema.GroupVersionResource) {
 		}
 		return ""
 	})
+}
+
+// TestReadWhileIdle reads one resource after the cache of another has begun and
+// before anything is written: nothing must wait for the next write.
+func TestReadWhileIdle(t *testing.T) {
+	t.Parallel()
+	server := stoatest.Start(t)
+	client, err := crdclient.NewForConfig(server.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var crd apiextensions.CustomResourceDefinition
+	if err := yaml.UnmarshalStrict([]byte(strings.ReplaceAll(widgets, "GROUP", "idle.example.com")), &crd); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.ApiextensionsV1().CustomResourceDefinitions().Create(t.Context(), &crd, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	// The version is listed when everything about the definition has been written.
+	for path, body := range map[string]string{"/apis": "idle.example.com", "/apis/apiregistration.k8s.io/v1/apiservices": "v1.idle.example.com"} {
+		eventually(t, func() string {
+			if got := do(t, request{path: path, config: server.Config()}); !strings.Contains(string(got.body), body) {
+				return path + " has no " + body
+			}
+			return ""
+		})
+	}
+	for _, path := range []string{"/apis/idle.example.com/v1/widgets", "/api/v1/secrets", "/api/v1/configmaps", "/api/v1/namespaces"} {
+		began := time.Now()
+		if got := do(t, request{path: path, config: server.Config()}); got.code != http.StatusOK {
+			t.Errorf("%s: %d %s", path, got.code, got.body)
+		}
+		if took := time.Since(began); took > 2500*time.Millisecond { // the wait ends in an error after 3 s
+			t.Errorf("%s took %s", path, took)
+		}
+	}
 }
 
 const gadgets = `
