@@ -31,8 +31,8 @@ func VolumeAttachments() kind.Kind {
 			ValidateUpdate: func(_ context.Context, obj, old *storage.VolumeAttachment) field.ErrorList {
 				return validation.ValidateVolumeAttachmentUpdate((*storagev1.VolumeAttachment)(obj), (*storagev1.VolumeAttachment)(old))
 			},
-			ValidateStatus: func(_ context.Context, obj, _ *storage.VolumeAttachment) field.ErrorList {
-				return validation.ValidateVolumeAttachment((*storagev1.VolumeAttachment)(obj))
+			ValidateStatus: func(_ context.Context, obj, old *storage.VolumeAttachment) field.ErrorList {
+				return validation.ValidateVolumeAttachmentUpdate((*storagev1.VolumeAttachment)(obj), (*storagev1.VolumeAttachment)(old))
 			},
 		},
 		Columns: []kind.Column[storage.VolumeAttachment]{

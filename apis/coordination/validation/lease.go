@@ -4,6 +4,8 @@
 package validation
 
 import (
+	"strings"
+
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -23,15 +25,24 @@ func ValidateLease(obj *coordinationv1.Lease) field.ErrorList {
 		errs = append(errs, validateStrategy(*spec.Strategy, path.Child("strategy"))...)
 	}
 	if spec.PreferredHolder != nil && *spec.PreferredHolder != "" && (spec.Strategy == nil || *spec.Strategy == "") {
-		errs = append(errs, field.Forbidden(path.Child("preferredHolder"), "may only be specified when `strategy` is defined"))
+		errs = append(errs, field.Forbidden(path.Child("preferredHolder"), "may only be specified if `strategy` is defined"))
 	}
 	return errs
 }
 
 // validateStrategy takes strategies of others if they are qualified by a domain.
+// Upstream names the field twice in errors.
 func validateStrategy(strategy coordinationv1.CoordinatedLeaseStrategy, path *field.Path) field.ErrorList {
-	if strategy == coordinationv1.OldestEmulationVersion {
-		return nil
+	path = path.Child("strategy")
+	var errs field.ErrorList
+	if !strings.Contains(string(strategy), "/") {
+		if strategy != coordinationv1.OldestEmulationVersion {
+			errs = append(errs, field.NotSupported(path, strategy, []coordinationv1.CoordinatedLeaseStrategy{coordinationv1.OldestEmulationVersion}))
+		}
+		return errs
 	}
-	return validation.IsDomainPrefixedPath(path, string(strategy))
+	for _, msg := range validation.IsQualifiedName(string(strategy)) {
+		errs = append(errs, field.Invalid(path, strategy, msg))
+	}
+	return errs
 }

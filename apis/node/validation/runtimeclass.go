@@ -6,7 +6,6 @@ package validation
 import (
 	corev1 "k8s.io/api/core/v1"
 	nodev1 "k8s.io/api/node/v1"
-	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -39,17 +38,7 @@ func ValidateRuntimeClass(obj *nodev1.RuntimeClass) field.ErrorList {
 
 func validateScheduling(s *nodev1.Scheduling, path *field.Path) field.ErrorList {
 	errs := metav1validation.ValidateLabels(s.NodeSelector, path.Child("nodeSelector"))
-	tolerations := path.Child("tolerations")
-	errs = append(errs, corevalidation.ValidateTolerations(s.Tolerations, tolerations)...)
-	for i := range s.Tolerations {
-		for j := range i {
-			if apiequality.Semantic.DeepEqual(s.Tolerations[i], s.Tolerations[j]) {
-				errs = append(errs, field.Duplicate(tolerations.Index(i), s.Tolerations[i]))
-				break
-			}
-		}
-	}
-	return errs
+	return append(errs, corevalidation.ValidateTolerations(s.Tolerations, path.Child("tolerations"))...)
 }
 
 // ValidateRuntimeClassUpdate judges a changed class, whose handler stays.

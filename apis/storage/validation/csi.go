@@ -22,9 +22,6 @@ import (
 // ValidateCSIDriver judges a new driver.
 func ValidateCSIDriver(obj *storagev1.CSIDriver) field.ErrorList {
 	var errs field.ErrorList
-	if len(obj.Name) > 63 && len(obj.Name) <= validation.DNS1123SubdomainMaxLength {
-		errs = append(errs, field.TooLong(field.NewPath("name"), "" /* not printed */, 63))
-	}
 	spec, path := &obj.Spec, field.NewPath("spec")
 	// Some of the names are misspelt upstream.
 	for _, option := range []struct {

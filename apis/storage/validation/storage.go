@@ -176,68 +176,75 @@ func ValidateVolumeAttributesClassUpdate(obj, old *storagev1.VolumeAttributesCla
 // ValidateVolumeAttachment judges a new attachment.
 func ValidateVolumeAttachment(obj *storagev1.VolumeAttachment) field.ErrorList {
 	path := field.NewPath("spec")
-	attacher := path.Child("attacher")
-	// The tags of the type say the same, in better words.
-	errs := corevalidation.ValidateCSIDriverName(obj.Spec.Attacher, attacher).MarkCoveredByDeclarative().MarkBeta()
-	errs = append(errs, validateAttached(&obj.Spec.Source, path.Child("source"))...)
-	errs = append(errs, invalid(path.Child("nodeName"), obj.Spec.NodeName, apivalidation.NameIsDNSSubdomain(obj.Spec.NodeName, false))...)
-	return append(errs, ValidateVolumeAttachmentStatus(obj)...)
-}
-
-func validateAttached(source *storagev1.VolumeAttachmentSource, path *field.Path) field.ErrorList {
-	const one = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
-	var errs field.ErrorList
-	name := source.PersistentVolumeName
-	switch {
-	case source.InlineVolumeSpec == nil && name == nil:
-		errs = append(errs, field.Required(path, one))
-	case source.InlineVolumeSpec != nil && name != nil:
-		errs = append(errs, field.Forbidden(path, one))
-	case name == nil:
-		return corevalidation.ValidateInlineVolumeSpec(source.InlineVolumeSpec, path.Child("inlineVolumeSpec"))
-	case *name == "":
-		errs = append(errs, field.Required(path.Child("persistentVolumeName"), "must specify non empty persistentVolumeName"))
+	errs := validateAttachment(obj)
+	if obj.Spec.Attacher != "" { // the tags of the type say the same, in better words
+		errs = append(errs, corevalidation.ValidateCSIDriverName(obj.Spec.Attacher, path.Child("attacher")).MarkCoveredByDeclarative().MarkBeta()...)
 	}
-	if name != nil {
-		errs = append(errs, invalid(path.Child("persistentVolumeName"), *name, apivalidation.NameIsDNSSubdomain(*name, false))...)
+	if name := obj.Spec.Source.PersistentVolumeName; name != nil {
+		errs = append(errs, invalid(path.Child("source", "persistentVolumeName"), *name, apivalidation.NameIsDNSSubdomain(*name, false))...)
 	}
 	return errs
 }
 
-// ValidateVolumeAttachmentUpdate judges a changed attachment, whose spec stays.
+// validateAttachment is what old attachments satisfy too.
+func validateAttachment(obj *storagev1.VolumeAttachment) field.ErrorList {
+	path := field.NewPath("spec")
+	var errs field.ErrorList
+	if obj.Spec.Attacher == "" {
+		errs = append(errs, field.Required(path.Child("attacher"), "").MarkCoveredByDeclarative().MarkBeta())
+	}
+	errs = append(errs, validateAttached(&obj.Spec.Source, path.Child("source"))...)
+	errs = append(errs, invalid(path.Child("nodeName"), obj.Spec.NodeName, apivalidation.NameIsDNSSubdomain(obj.Spec.NodeName, false))...)
+	return append(errs, validateAttachmentStatus(&obj.Status, field.NewPath("status"))...)
+}
+
+func validateAttached(source *storagev1.VolumeAttachmentSource, path *field.Path) field.ErrorList {
+	const one = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
+	inline, name := source.InlineVolumeSpec, source.PersistentVolumeName
+	switch {
+	case inline == nil && name == nil:
+		return field.ErrorList{field.Required(path, one)}
+	case inline != nil && name != nil:
+		return field.ErrorList{field.Forbidden(path, one)}
+	case inline != nil:
+		return corevalidation.ValidateInlineVolumeSpec(inline, path.Child("inlineVolumeSpec"))
+	case *name == "":
+		return field.ErrorList{field.Required(path.Child("persistentVolumeName"), "must specify non empty persistentVolumeName")}
+	}
+	return nil
+}
+
+// ValidateVolumeAttachmentUpdate judges a changed attachment, whose spec stays. It
+// judges a changed status too.
 func ValidateVolumeAttachmentUpdate(obj, old *storagev1.VolumeAttachment) field.ErrorList {
-	errs := ValidateVolumeAttachment(obj)
+	errs := validateAttachment(obj)
 	return append(errs, apivalidation.ValidateImmutableField(obj.Spec, old.Spec, field.NewPath("spec")).
 		WithOrigin("immutable").MarkCoveredByDeclarative().MarkBeta()...)
 }
 
 const maxErrorSize = 1024
 
-// ValidateVolumeAttachmentStatus judges what attaching came to.
-func ValidateVolumeAttachmentStatus(obj *storagev1.VolumeAttachment) field.ErrorList {
-	path := field.NewPath("status")
+func validateAttachmentStatus(status *storagev1.VolumeAttachmentStatus, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	size := 0
-	for _, key := range slices.Sorted(maps.Keys(obj.Status.AttachmentMetadata)) {
-		if key == "" {
-			errs = append(errs, field.Invalid(path.Child("attachmentMetadata"), key, "field can not be empty."))
-		}
-		size += len(key) + len(obj.Status.AttachmentMetadata[key])
+	for key, value := range status.AttachmentMetadata {
+		size += len(key) + len(value)
 	}
 	if size > maxParameterSize {
 		errs = append(errs, field.TooLong(path.Child("attachmentMetadata"), "" /* not printed */, maxParameterSize))
 	}
-	errs = append(errs, validateVolumeError(obj.Status.AttachError, path.Child("attachError"))...)
-	return append(errs, validateVolumeError(obj.Status.DetachError, path.Child("detachError"))...)
+	errs = append(errs, validateVolumeError(status.AttachError, path.Child("attachError"))...)
+	return append(errs, validateVolumeError(status.DetachError, path.Child("detachError"))...)
 }
 
+// validateVolumeError names another limit for messages than it has, as upstream does.
 func validateVolumeError(e *storagev1.VolumeError, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if e == nil {
 		return nil
 	}
 	if len(e.Message) > maxErrorSize {
-		errs = append(errs, field.TooLong(path.Child("message"), "" /* not printed */, maxErrorSize))
+		errs = append(errs, field.TooLong(path.Child("message"), "" /* not printed */, maxParameterSize))
 	}
 	if e.ErrorCode != nil && *e.ErrorCode < 0 {
 		errs = append(errs, field.Invalid(path.Child("errorCode"), *e.ErrorCode, validation.InclusiveRangeError(0, 1<<31-1)))
