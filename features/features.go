@@ -44,6 +44,13 @@ const (
 	HPAScaleToZero featuregate.Feature = "HPAScaleToZero"
 	// InPlacePodVerticalScalingSchedulerPreemption preempts pods for the resize of one.
 	InPlacePodVerticalScalingSchedulerPreemption featuregate.Feature = "InPlacePodVerticalScalingSchedulerPreemption"
+	// MaxUnavailableStatefulSet lets a stateful set replace several pods at a time.
+	MaxUnavailableStatefulSet featuregate.Feature = "MaxUnavailableStatefulSet"
+	// MutablePodResourcesForSuspendedJobs lets what the pods of a suspended job need change.
+	MutablePodResourcesForSuspendedJobs featuregate.Feature = "MutablePodResourcesForSuspendedJobs"
+	// MutableSchedulingDirectivesForSuspendedJobs lets where they are placed change, after
+	// the job has run too.
+	MutableSchedulingDirectivesForSuspendedJobs featuregate.Feature = "MutableSchedulingDirectivesForSuspendedJobs"
 	// PodLogsQuerySplitStreams lets a reader of a log choose stdout or stderr.
 	PodLogsQuerySplitStreams featuregate.Feature = "PodLogsQuerySplitStreams"
 	// PortForwardWebsockets carries port-forward in WebSockets.
@@ -52,6 +59,8 @@ const (
 	MutablePVNodeAffinity featuregate.Feature = "MutablePVNodeAffinity"
 	// RelaxedServiceNameValidation lets the name of a service begin with a digit.
 	RelaxedServiceNameValidation featuregate.Feature = "RelaxedServiceNameValidation"
+	// WorkloadWithJob lets jobs say how their pods are scheduled together.
+	WorkloadWithJob featuregate.Feature = "WorkloadWithJob"
 	// StrictIPCIDRValidation refuses IP addresses and ranges with leading zeros and the
 	// like in fields that used to take them.
 	StrictIPCIDRValidation featuregate.Feature = "StrictIPCIDRValidation"

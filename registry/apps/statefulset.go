@@ -16,6 +16,7 @@ import (
 
 	"github.com/stoa-project/stoa/apis/apps"
 	"github.com/stoa-project/stoa/apis/apps/validation"
+	"github.com/stoa-project/stoa/features"
 	"github.com/stoa-project/stoa/registry/kind"
 	"github.com/stoa-project/stoa/registry/podtemplate"
 )
@@ -31,7 +32,10 @@ func StatefulSets() kind.Kind {
 		Strategy: kind.Strategy[apps.StatefulSet]{
 			// Pods have the name, with a number, as their host name.
 			ValidateName: apivalidation.NameIsDNSLabel,
-			Prepare:      podtemplate.DropDisabled(statefulSetTemplate),
+			Prepare: func(ctx context.Context, obj, old *apps.StatefulSet) {
+				podtemplate.DropDisabled(statefulSetTemplate)(ctx, obj, old)
+				dropMaxUnavailable(obj, old)
+			},
 			Validate: func(_ context.Context, obj *apps.StatefulSet) field.ErrorList {
 				return validation.ValidateStatefulSet((*appsv1.StatefulSet)(obj))
 			},
@@ -59,6 +63,16 @@ func StatefulSets() kind.Kind {
 			kind.Age[apps.StatefulSet](),
 		}, podtemplate.Columns(statefulSetTemplate)),
 	})
+}
+
+// dropMaxUnavailable clears the field of a feature that is switched off.
+func dropMaxUnavailable(obj, old *apps.StatefulSet) {
+	uses := func(s *apps.StatefulSet) bool {
+		return s != nil && s.Spec.UpdateStrategy.RollingUpdate != nil && s.Spec.UpdateStrategy.RollingUpdate.MaxUnavailable != nil
+	}
+	if !features.Enabled(features.MaxUnavailableStatefulSet) && uses(obj) && !uses(old) {
+		obj.Spec.UpdateStrategy.RollingUpdate.MaxUnavailable = nil
+	}
 }
 
 func statefulSetTemplate(s *apps.StatefulSet) *corev1.PodTemplateSpec { return &s.Spec.Template }

@@ -30,11 +30,12 @@ func CronJobs() kind.Kind {
 		Strategy: kind.Strategy[batch.CronJob]{
 			Prepare: func(ctx context.Context, obj, old *batch.CronJob) {
 				podtemplate.DropDisabled(cronJobTemplate)(ctx, obj, old)
-				if old == nil || old.Spec.JobTemplate.Spec.Scheduling == nil {
-					obj.Spec.JobTemplate.Spec.Scheduling = nil
+				var before *batchv1.JobSpec
+				if old != nil {
+					before = &old.Spec.JobTemplate.Spec
 				}
+				dropScheduling(&obj.Spec.JobTemplate.Spec, before)
 			},
-			Declarative: declarative[batch.CronJob],
 			Validate: func(_ context.Context, obj *batch.CronJob) field.ErrorList {
 				return validation.ValidateCronJob((*batchv1.CronJob)(obj))
 			},

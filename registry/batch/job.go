@@ -21,6 +21,7 @@ import (
 
 	"github.com/stoa-project/stoa/apis/batch"
 	"github.com/stoa-project/stoa/apis/batch/validation"
+	"github.com/stoa-project/stoa/features"
 	"github.com/stoa-project/stoa/registry/kind"
 	"github.com/stoa-project/stoa/registry/podtemplate"
 )
@@ -41,7 +42,6 @@ func Jobs() kind.Kind {
 				podtemplate.DropDisabled(jobTemplate)(ctx, obj, old)
 				prepareJob(obj, old)
 			},
-			Declarative: declarative[batch.Job],
 			Validate: func(_ context.Context, obj *batch.Job) field.ErrorList {
 				return validation.ValidateJob((*batchv1.Job)(obj))
 			},
@@ -72,18 +72,23 @@ func Jobs() kind.Kind {
 
 func jobTemplate(j *batch.Job) *corev1.PodTemplateSpec { return &j.Spec.Template }
 
-// declarative names the feature that tags of the types ask for, which is not there.
-func declarative[T any](context.Context, *T, *T) rest.DeclarativeValidationConfig {
-	return rest.DeclarativeValidationConfig{Options: map[string]bool{"WorkloadWithJob": false}}
+// dropScheduling clears what belongs to a feature that is switched off; old is nil
+// on create.
+func dropScheduling(spec, old *batchv1.JobSpec) {
+	if !features.Enabled(features.WorkloadWithJob) && (old == nil || old.Scheduling == nil) {
+		spec.Scheduling = nil
+	}
 }
 
-// prepareJob clears what belongs to the missing feature, and gives a new job the
-// selector that no other job has, unless the user chose one.
+// prepareJob gives a new job the selector that no other job has, unless the user
+// chose one.
 func prepareJob(obj, old *batch.Job) {
-	if old == nil || old.Spec.Scheduling == nil {
-		obj.Spec.Scheduling = nil
+	if old != nil {
+		dropScheduling(&obj.Spec, &old.Spec)
+		return
 	}
-	if old != nil || ptr.Deref(obj.Spec.ManualSelector, false) {
+	dropScheduling(&obj.Spec, nil)
+	if ptr.Deref(obj.Spec.ManualSelector, false) {
 		return
 	}
 	// Where the user wrote one of the labels, with another value perhaps, it stays;

@@ -19,6 +19,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
+	"github.com/stoa-project/stoa/features"
 )
 
 // The labels that jobs without a prefix had, and still have beside the new ones.
@@ -237,14 +238,22 @@ func validateCompletionsUpdate(spec, old *batchv1.JobSpec, path *field.Path) fie
 // it, and then only in where pods are placed and in what they need.
 func validateTemplateUpdate(obj, old *batchv1.Job, path *field.Path) field.ErrorList {
 	template, before := &obj.Spec.Template, old.Spec.Template.DeepCopy()
+	suspended := ptr.Deref(old.Spec.Suspend, false)
 	idle := old.Status.Active == 0 && (old.Status.StartTime == nil || conditionIs(old, batchv1.JobSuspended, corev1.ConditionTrue))
-	if !ptr.Deref(old.Spec.Suspend, false) || !idle {
+	placement := idle
+	if !features.Enabled(features.MutableSchedulingDirectivesForSuspendedJobs) {
+		placement = old.Status.StartTime == nil
+	}
+	if suspended && placement {
+		takeNodeAffinity(&before.Spec, &template.Spec)
+		before.Spec.NodeSelector = template.Spec.NodeSelector
+		before.Spec.Tolerations = template.Spec.Tolerations
+		before.Spec.SchedulingGates = template.Spec.SchedulingGates
+		before.Labels, before.Annotations = template.Labels, template.Annotations
+	}
+	if !suspended || !idle || !features.Enabled(features.MutablePodResourcesForSuspendedJobs) {
 		return apivalidation.ValidateImmutableField(template, before, path)
 	}
-	takeNodeAffinity(&before.Spec, &template.Spec)
-	before.Spec.NodeSelector = template.Spec.NodeSelector
-	before.Spec.Tolerations = template.Spec.Tolerations
-	before.Spec.SchedulingGates = template.Spec.SchedulingGates
 	takeResources(before.Spec.Containers, template.Spec.Containers)
 	takeResources(before.Spec.InitContainers, template.Spec.InitContainers)
 	return apivalidation.ValidateImmutableField(template.Spec, before.Spec, path.Child("spec"))
