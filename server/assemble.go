@@ -79,7 +79,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 		return err
 	}
 	s.closers = append(s.closers, s.generic.Destroy) // Run does it too; a second time does nothing
-	if err := s.addServices(c, config, chain.stores, raw); err != nil {
+	if err := s.addServices(ctx, c, config, chain.stores, raw); err != nil {
 		return err
 	}
 	return s.generic.AddPostStartHook("start-default-objects", defaults.hook)

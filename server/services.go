@@ -44,7 +44,7 @@ func (s stores) kind(group, version, resource string) *kind.REST {
 
 // addServices makes services get their addresses and ports, and adds the hooks that
 // make and keep the service of this server. raw opens stores without a cache.
-func (s *Server) addServices(c CompletedOptions, config *genericapiserver.Config, all stores, raw generic.RESTOptionsGetter) error {
+func (s *Server) addServices(ctx context.Context, c CompletedOptions, config *genericapiserver.Config, all stores, raw generic.RESTOptionsGetter) error {
 	services := all.kind("", "v1", "services")
 	if services == nil || all.kind("networking.k8s.io", "v1", "ipaddresses") == nil {
 		return nil
@@ -60,8 +60,9 @@ func (s *Server) addServices(c CompletedOptions, config *genericapiserver.Config
 	own := bootstrap.KubernetesService{
 		Scheme: c.types.scheme, Store: services, IP: allocator.FirstIP(), Port: port, NodePort: c.Service.KubernetesNodePort,
 	}
+	ensureCIDR, ensureService := early(ctx, allocator.EnsureCIDR), early(ctx, own.Ensure)
 	err = s.generic.AddPostStartHook("start-kubernetes-service-cidr-controller", func(hook genericapiserver.PostStartHookContext) error {
-		persist(hook, "Could not make the default service CIDR, trying again", allocator.EnsureCIDR)
+		persist(hook, "Could not make the default service CIDR, trying again", ensureCIDR)
 		go wait.UntilWithContext(hook, logged("Could not keep the default service CIDR", allocator.EnsureCIDR), bootstrap.LeaseInterval)
 		go wait.UntilWithContext(hook, logged("Could not repair what services have", allocator.Repair), repairInterval)
 		return nil
@@ -74,7 +75,7 @@ func (s *Server) addServices(c CompletedOptions, config *genericapiserver.Config
 		return err
 	}
 	return s.generic.AddPostStartHook("bootstrap-controller", func(hook genericapiserver.PostStartHookContext) error {
-		persist(hook, "Could not make the service of the server, trying again", own.Ensure)
+		persist(hook, "Could not make the service of the server, trying again", ensureService)
 		go wait.UntilWithContext(hook, logged("Could not keep the service of the server", own.Ensure), bootstrap.LeaseInterval)
 		if endpoints != nil {
 			go func() {
@@ -124,6 +125,22 @@ func deleter(store *kind.REST) func(ctx context.Context, namespace, name string)
 			return nil
 		}
 		return err
+	}
+}
+
+// early does something right away, beside what else a start does. The function that
+// it returns waits for that at its first call and does it again at each other one.
+func early(ctx context.Context, do func(context.Context) error) func(context.Context) error {
+	first := make(chan error, 1)
+	go func() {
+		first <- do(ctx)
+		close(first)
+	}()
+	return func(ctx context.Context) error {
+		if err, waiting := <-first; waiting {
+			return err
+		}
+		return do(ctx)
 	}
 }
 
