@@ -15,6 +15,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,40 @@ func TestWithoutCore(t *testing.T) {
 	client := versioned.NewForConfigOrDie(api.Config())
 	if _, err := client.TenancyV1().Tenants().List(t.Context(), metav1.ListOptions{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSwitches leaves servers of the chain out.
+func TestSwitches(t *testing.T) {
+	t.Parallel()
+	const definitions, services = "apiextensions.k8s.io", "apiregistration.k8s.io"
+	for name, in := range map[string]struct {
+		change func(*server.Options)
+		want   []string
+	}{
+		"all":            {func(*server.Options) {}, []string{definitions, services}},
+		"no aggregation": {func(o *server.Options) { o.Aggregation.Enabled = false }, []string{definitions}},
+		"no definitions": {func(o *server.Options) { o.CustomResources = false }, []string{services}},
+		"neither":        {func(o *server.Options) { o.CustomResources, o.Aggregation.Enabled = false, false }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := stoatest.Start(t, stoatest.WithOptions(in.change))
+			groups, err := kubernetes.NewForConfigOrDie(api.Config()).Discovery().ServerGroups()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, g := range groups.Groups {
+				if g.Name == definitions || g.Name == services {
+					got = append(got, g.Name)
+				}
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, in.want) {
+				t.Errorf("groups %v, want %v", got, in.want)
+			}
+		})
 	}
 }
 
@@ -200,19 +235,21 @@ func TestFolderInUse(t *testing.T) {
 func TestInvalidOptions(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*server.Options){
-		"--etcd-servers: each must be a URL such as https://10.0.0.1:2379": func(o *server.Options) { o.Etcd.StorageConfig.Transport.ServerList = []string{"nowhere"} },
-		"--etcd-servers: must not contain a user or password":              func(o *server.Options) { o.Etcd.StorageConfig.Transport.ServerList = []string{"http://me:hunter2@a:1"} },
-		"--etcd-certfile, --etcd-keyfile and --etcd-cafile must not":       func(o *server.Options) { o.Etcd.StorageConfig.Transport.CertFile = "x" },
-		"--etcd-servers-overrides invalid":                                 func(o *server.Options) { o.Etcd.EtcdServersOverrides = []string{"x"} },
-		"--etcd-compaction-interval must not be negative":                  func(o *server.Options) { o.Etcd.StorageConfig.CompactionInterval = -1 },
-		"--quota-backend-bytes must not be negative":                       func(o *server.Options) { o.Etcd.QuotaBackendBytes = -1 },
-		"--request-timeout must be positive":                               func(o *server.Options) { o.Run.RequestTimeout = 0 },
-		"--tls-cert-file must be set together with --tls-private-key-file": func(o *server.Options) { o.Serving.CertFile = "x" },
-		"--tls-private-key-file must be set together with --tls-cert-file": func(o *server.Options) { o.Serving.KeyFile = "x" },
-		"--client-ca-file: open /nonexistent: no such file or directory":   func(o *server.Options) { o.Authentication.ClientCAFile = "/nonexistent" },
-		"--secure-port 70000 must be between":                              func(o *server.Options) { o.Serving.BindPort = 70000 },
-		"unknown api groups nosuch/v1":                                     func(o *server.Options) { o.APIs.RuntimeConfig = map[string]string{"nosuch/v1": "true"} },
-		`API group "tenancy.stoa.dev" is there twice`:                      func(o *server.Options) { o.Groups = append(o.Groups, tenancy.Group()) },
+		"--etcd-servers: each must be a URL such as https://10.0.0.1:2379":  func(o *server.Options) { o.Etcd.StorageConfig.Transport.ServerList = []string{"nowhere"} },
+		"--etcd-servers: must not contain a user or password":               func(o *server.Options) { o.Etcd.StorageConfig.Transport.ServerList = []string{"http://me:hunter2@a:1"} },
+		"--etcd-certfile, --etcd-keyfile and --etcd-cafile must not":        func(o *server.Options) { o.Etcd.StorageConfig.Transport.CertFile = "x" },
+		"--etcd-servers-overrides invalid":                                  func(o *server.Options) { o.Etcd.EtcdServersOverrides = []string{"x"} },
+		"--etcd-compaction-interval must not be negative":                   func(o *server.Options) { o.Etcd.StorageConfig.CompactionInterval = -1 },
+		"--quota-backend-bytes must not be negative":                        func(o *server.Options) { o.Etcd.QuotaBackendBytes = -1 },
+		"--request-timeout must be positive":                                func(o *server.Options) { o.Run.RequestTimeout = 0 },
+		"--tls-cert-file must be set together with --tls-private-key-file":  func(o *server.Options) { o.Serving.CertFile = "x" },
+		"--tls-private-key-file must be set together with --tls-cert-file":  func(o *server.Options) { o.Serving.KeyFile = "x" },
+		"--client-ca-file: open /nonexistent: no such file or directory":    func(o *server.Options) { o.Authentication.ClientCAFile = "/nonexistent" },
+		"--proxy-client-cert-file must be set together with --proxy-client": func(o *server.Options) { o.Aggregation.ProxyClientCertFile = "x" },
+		"--requestheader-client-ca-file: open /nonexistent":                 func(o *server.Options) { o.Authentication.RequestHeader.ClientCAFile = "/nonexistent" },
+		"--secure-port 70000 must be between":                               func(o *server.Options) { o.Serving.BindPort = 70000 },
+		"unknown api groups nosuch/v1":                                      func(o *server.Options) { o.APIs.RuntimeConfig = map[string]string{"nosuch/v1": "true"} },
+		`API group "tenancy.stoa.dev" is there twice`:                       func(o *server.Options) { o.Groups = append(o.Groups, tenancy.Group()) },
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
