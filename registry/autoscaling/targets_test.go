@@ -8,16 +8,15 @@ import (
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/api/resource"
-	"k8s.io/utils/ptr"
 )
 
 func TestTargets(t *testing.T) {
 	t.Parallel()
 	cpu := autoscalingv2.MetricSpec{Type: autoscalingv2.ResourceMetricSourceType, Resource: &autoscalingv2.ResourceMetricSource{
-		Name: "cpu", Target: autoscalingv2.MetricTarget{AverageUtilization: ptr.To[int32](70)}}}
+		Name: "cpu", Target: autoscalingv2.MetricTarget{AverageUtilization: new(int32(70))}}}
 	queue := autoscalingv2.MetricSpec{Type: autoscalingv2.ExternalMetricSourceType, External: &autoscalingv2.ExternalMetricSource{
-		Target: autoscalingv2.MetricTarget{AverageValue: ptr.To(resource.MustParse("30"))}}}
-	used := []autoscalingv2.MetricStatus{{Resource: &autoscalingv2.ResourceMetricStatus{Current: autoscalingv2.MetricValueStatus{AverageUtilization: ptr.To[int32](55)}}}}
+		Target: autoscalingv2.MetricTarget{AverageValue: new(resource.MustParse("30"))}}}
+	used := []autoscalingv2.MetricStatus{{Resource: &autoscalingv2.ResourceMetricStatus{Current: autoscalingv2.MetricValueStatus{AverageUtilization: new(int32(55))}}}}
 	for _, tc := range []struct {
 		specs []autoscalingv2.MetricSpec
 		want  string

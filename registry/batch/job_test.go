@@ -10,7 +10,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/stoa-project/stoa/apis/batch"
 )
@@ -35,7 +34,7 @@ func TestPrepareJob(t *testing.T) {
 	}
 	for name, old := range map[string]*batch.Job{"manual": nil, "update": job()} {
 		obj := job()
-		obj.Spec.ManualSelector = ptr.To(true)
+		obj.Spec.ManualSelector = new(true)
 		prepareJob(obj, old)
 		if obj.Spec.Selector != nil || len(obj.Spec.Template.Labels) != 1 {
 			t.Errorf("%s: %v, %v", name, obj.Spec.Selector, obj.Spec.Template.Labels)
@@ -45,7 +44,7 @@ func TestPrepareJob(t *testing.T) {
 
 func TestJobColumns(t *testing.T) {
 	t.Parallel()
-	job := &batch.Job{Spec: batchv1.JobSpec{Parallelism: ptr.To[int32](3)}, Status: batchv1.JobStatus{Succeeded: 2}}
+	job := &batch.Job{Spec: batchv1.JobSpec{Parallelism: new(int32(3))}, Status: batchv1.JobStatus{Succeeded: 2}}
 	if got := jobCompletions(job); got != "2/1 of 3" {
 		t.Errorf("completions: %v", got)
 	}

@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/utils/ptr"
 )
 
 func texts(errs field.ErrorList) []string {
@@ -72,7 +71,7 @@ func TestStatefulSetTemplateRatchets(t *testing.T) {
 	old := statefulSet()
 	old.Spec.Template.Spec.Containers[0].VolumeMounts[0].Name = "none"
 	obj := old.DeepCopy()
-	obj.Spec.Replicas = ptr.To[int32](3)
+	obj.Spec.Replicas = new(int32(3))
 	if errs := ValidateStatefulSetUpdate(obj, old); len(errs) > 0 {
 		t.Error(errs)
 	}
@@ -80,7 +79,7 @@ func TestStatefulSetTemplateRatchets(t *testing.T) {
 
 func TestRollingUpdates(t *testing.T) {
 	t.Parallel()
-	of := func(s string) *intstr.IntOrString { return ptr.To(intstr.Parse(s)) }
+	of := func(s string) *intstr.IntOrString { return new(intstr.Parse(s)) }
 	path := field.NewPath("s")
 	for _, tc := range []struct {
 		name, unavailable, surge string
@@ -115,7 +114,7 @@ func TestCollisionsAreNotCountedDown(t *testing.T) {
 	for _, tc := range []struct {
 		value, old *int32
 		ok         bool
-	}{{nil, nil, true}, {ptr.To[int32](1), nil, true}, {ptr.To[int32](2), ptr.To[int32](1), true}, {ptr.To[int32](1), ptr.To[int32](2), false}, {nil, ptr.To[int32](0), false}} {
+	}{{nil, nil, true}, {new(int32(1)), nil, true}, {new(int32(2)), new(int32(1)), true}, {new(int32(1)), new(int32(2)), false}, {nil, new(int32(0)), false}} {
 		if errs := validateCollisions(field.NewPath("status"), tc.value, tc.old); (len(errs) == 0) != tc.ok {
 			t.Errorf("%v after %v: %v", tc.value, tc.old, errs)
 		}

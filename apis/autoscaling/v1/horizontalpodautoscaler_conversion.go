@@ -11,7 +11,6 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/conversion"
-	"k8s.io/utils/ptr"
 
 	"github.com/stoa-project/stoa/apis/autoscaling"
 	"github.com/stoa-project/stoa/apis/hubtext"
@@ -145,7 +144,7 @@ func Convert_v2_HorizontalPodAutoscalerSpec_To_v1_HorizontalPodAutoscalerSpec(in
 	}
 	for i := range in.Metrics {
 		if target := cpuUtilization(&in.Metrics[i]); target != nil {
-			out.TargetCPUUtilizationPercentage = ptr.To(*target)
+			out.TargetCPUUtilizationPercentage = new(*target)
 			break
 		}
 	}
@@ -176,7 +175,7 @@ func Convert_v2_HorizontalPodAutoscalerStatus_To_v1_HorizontalPodAutoscalerStatu
 			continue
 		}
 		if current := metric.Resource.Current.AverageUtilization; current != nil {
-			out.CurrentCPUUtilizationPercentage = ptr.To(*current)
+			out.CurrentCPUUtilizationPercentage = new(*current)
 		}
 	}
 	return nil
@@ -192,7 +191,7 @@ func Convert_v1_HorizontalPodAutoscalerStatus_To_v2_HorizontalPodAutoscalerStatu
 		out.CurrentMetrics = []autoscalingv2.MetricStatus{{
 			Type: autoscalingv2.ResourceMetricSourceType,
 			Resource: &autoscalingv2.ResourceMetricStatus{Name: corev1.ResourceCPU,
-				Current: autoscalingv2.MetricValueStatus{AverageUtilization: ptr.To(*current)}},
+				Current: autoscalingv2.MetricValueStatus{AverageUtilization: new(*current)}},
 		}}
 	}
 	return nil

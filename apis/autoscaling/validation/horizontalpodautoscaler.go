@@ -8,8 +8,8 @@ import (
 	"slices"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
-	"k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
@@ -95,13 +95,13 @@ func validateReference(ref autoscalingv2.CrossVersionObjectReference, rules refe
 }
 
 // validateSegment judges a required name that becomes an element of a URL.
-func validateSegment(name, required string, at *field.Path) field.ErrorList {
+func validateSegment(name, required string, path *field.Path) field.ErrorList {
 	if name == "" {
-		return field.ErrorList{field.Required(at, required)}
+		return field.ErrorList{field.Required(path, required)}
 	}
 	var errs field.ErrorList
-	for _, msg := range path.IsValidPathSegmentName(name) {
-		errs = append(errs, field.Invalid(at, name, msg))
+	for _, msg := range content.IsPathSegmentName(name) {
+		errs = append(errs, field.Invalid(path, name, msg))
 	}
 	return errs
 }

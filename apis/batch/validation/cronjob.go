@@ -110,8 +110,6 @@ func parseSchedule(schedule string) (err error) {
 
 // zonePart is what the time zone database allows between two slashes. Digits and
 // the plus sign are in old names only.
-//
-//nolint:gochecknoglobals // constant
 var zonePart = regexp.MustCompile(`^[A-Za-z\.\-_0-9+]{1,14}$`)
 
 func validateTimeZone(zone string, path *field.Path) field.ErrorList {

@@ -291,7 +291,7 @@ func widen(n *int32) *int64 {
 	if n == nil {
 		return nil
 	}
-	return ptr.To(int64(*n))
+	return new(int64(*n))
 }
 
 func validateCounts(path *field.Path, counts ...count) field.ErrorList {

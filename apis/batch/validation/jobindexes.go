@@ -27,7 +27,7 @@ func parseInterval(text string, completions int32) (interval, error) {
 		if n >= int(completions) {
 			return interval{}, fmt.Errorf("too large index: %q", part)
 		}
-		ends = append(ends, int32(n))
+		ends = append(ends, int32(n)) //nolint:gosec // it is below completions
 	}
 	out := interval{ends[0], ends[len(ends)-1]}
 	if len(ends) == 2 && out.first >= out.last {

@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/utils/ptr"
 )
 
 func texts(errs field.ErrorList) []string {
@@ -101,7 +100,7 @@ func TestJobStatus(t *testing.T) {
 // Only while nothing was made from it a template changes, and only in part.
 func TestTemplateUpdate(t *testing.T) {
 	t.Parallel()
-	old := &batchv1.Job{Spec: batchv1.JobSpec{Suspend: ptr.To(true), Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+	old := &batchv1.Job{Spec: batchv1.JobSpec{Suspend: new(true), Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
 		Containers: []corev1.Container{{Name: "a", Image: "b"}},
 	}}}}
 	check := func(name, want string, old *batchv1.Job, change func(*corev1.PodSpec)) {
@@ -142,13 +141,13 @@ func TestSchedule(t *testing.T) {
 		zoned    bool
 		want     string
 	}{
-		{"*/5 2-4 * * 1-5", ptr.To("UTC"), false, ""},
+		{"*/5 2-4 * * 1-5", new("UTC"), false, ""},
 		{"@hourly", nil, false, ""},
 		{"* * * *", nil, false, "expected exactly 5 fields, found 4: [* * * *]"},
 		{"TZ=0", nil, true, "invalid schedule format:"},
 		{"TZ=UTC * * * * *", nil, false, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"},
 		{"TZ=UTC * * * * *", nil, true, ""},
-		{"TZ=UTC * * * * *", ptr.To("UTC"), true, "cannot use both timeZone field and TZ or CRON_TZ in schedule"},
+		{"TZ=UTC * * * * *", new("UTC"), true, "cannot use both timeZone field and TZ or CRON_TZ in schedule"},
 	} {
 		got := strings.Join(texts(validateSchedule(&batchv1.CronJobSpec{Schedule: tc.schedule, TimeZone: tc.zone}, tc.zoned, path)), ";")
 		if (got == "") != (tc.want == "") || !strings.Contains(got, tc.want) {
