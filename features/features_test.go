@@ -14,7 +14,8 @@ import (
 func TestCommandLine(t *testing.T) {
 	t.Parallel()
 	gate := utilfeature.DefaultMutableFeatureGate.DeepCopy()
-	if err := gate.Set("NodeSwap=true,DRAListTypeAttributes=true,HPAScaleToZero=false,ImageVolume=true"); err != nil {
+	if err := gate.Set("NodeSwap=true,DRAListTypeAttributes=true,HPAScaleToZero=false,ImageVolume=true,"+
+		"ContextualLogging=false,ClientsPreferCBOR=true"); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[featuregate.Feature]bool{
@@ -22,6 +23,8 @@ func TestCommandLine(t *testing.T) {
 		HPAScaleToZero:               false,
 		DRADerivedAttributes:         false,
 		RelaxedServiceNameValidation: true,
+		"ContextualLogging":          false, // of component-base
+		"ClientsPreferCBOR":          true,  // of client-go
 	} {
 		if got := gate.Enabled(name); got != want {
 			t.Errorf("%s is %t", name, got)

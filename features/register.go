@@ -4,16 +4,21 @@
 package features
 
 import (
-	"k8s.io/apimachinery/pkg/util/runtime"
-	"k8s.io/apimachinery/pkg/util/version"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	utilversion "k8s.io/apimachinery/pkg/util/version"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	clientfeatures "k8s.io/client-go/features"
 	"k8s.io/component-base/featuregate"
+	logsapi "k8s.io/component-base/logs/api/v1"
 )
 
 // The gates of k8s.io/apiserver are of the process, and are complete before any
 // flag is read.
 func init() {
-	runtime.Must(utilfeature.DefaultMutableFeatureGate.AddVersioned(versioned()))
+	gate := utilfeature.DefaultMutableFeatureGate
+	utilruntime.Must(gate.AddVersioned(versioned()))
+	utilruntime.Must(logsapi.AddFeatureGates(gate))
+	utilruntime.Must(clientfeatures.AddVersionedFeaturesToExistingFeatureGates(clientGates{gate}))
 }
 
 // versioned returns the table as the registry takes it.
@@ -22,7 +27,7 @@ func versioned() map[featuregate.Feature]featuregate.VersionedSpecs {
 	for name, stages := range gates {
 		for _, s := range stages {
 			spec := s.is
-			spec.Version = version.MustParse(s.since)
+			spec.Version = utilversion.MustParse(s.since)
 			out[name] = append(out[name], spec)
 		}
 	}

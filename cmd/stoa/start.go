@@ -19,6 +19,7 @@ import (
 	_ "k8s.io/component-base/logs/json/register" // --logging-format=json
 	"k8s.io/component-base/term"
 
+	"github.com/stoa-project/stoa/features"
 	"github.com/stoa-project/stoa/server"
 	"github.com/stoa-project/stoa/version"
 )
@@ -46,6 +47,7 @@ func newStartCommand() *cobra.Command {
 					return err
 				}
 			}
+			features.GovernClients()
 			if err := logsapi.ValidateAndApply(o.logging, nil); err != nil {
 				return err
 			}

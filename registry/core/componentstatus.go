@@ -78,7 +78,7 @@ func healthz(client *http.Client, port string) check {
 		if err != nil {
 			return "", err
 		}
-		defer response.Body.Close() //nolint:errcheck // it was only read
+		defer response.Body.Close()
 		body, err := io.ReadAll(io.LimitReader(response.Body, 10<<10))
 		if err != nil {
 			return "", err

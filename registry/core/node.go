@@ -60,8 +60,8 @@ func prepareNode(_ context.Context, obj, old *core.Node) {
 		old = &core.Node{}
 		obj.Status.Config = nil
 	}
-	if old.Spec.ConfigSource == nil {
-		obj.Spec.ConfigSource = nil
+	if old.Spec.ConfigSource == nil { //nolint:staticcheck // old objects have it
+		obj.Spec.ConfigSource = nil //nolint:staticcheck // old clients send it
 	}
 	if old.Spec.PodPreemptionPolicy == nil && !features.Enabled(features.InPlacePodVerticalScalingSchedulerPreemption) {
 		obj.Spec.PodPreemptionPolicy = nil

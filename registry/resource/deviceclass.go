@@ -14,8 +14,8 @@ import (
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
-// DeviceClasses returns the kind DeviceClass.
-func DeviceClasses() kind.Kind {
+// deviceClasses returns the kind DeviceClass.
+func deviceClasses() kind.Kind {
 	return kind.New(kind.Definition[resource.DeviceClass]{
 		Kind: "DeviceClass", Plural: "deviceclasses",
 		ClusterScoped:       true,

@@ -16,8 +16,8 @@ import (
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
-// DeviceTaintRules returns the kind DeviceTaintRule.
-func DeviceTaintRules() kind.Kind {
+// deviceTaintRules returns the kind DeviceTaintRule.
+func deviceTaintRules() kind.Kind {
 	return kind.New(kind.Definition[resource.DeviceTaintRule]{
 		Kind: "DeviceTaintRule", Plural: "devicetaintrules",
 		ClusterScoped: true,

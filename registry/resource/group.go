@@ -17,11 +17,11 @@ func Group() kind.Group {
 		Name:    resource.GroupName,
 		Install: kind.Types(resourcev1.AddToScheme),
 		Resources: []kind.Resource{
-			{Kind: DeviceClasses(), Versions: v1},
-			{Kind: DeviceTaintRules(), Versions: v1},
-			{Kind: ResourceClaims(admins), Versions: v1},
-			{Kind: ResourceClaimTemplates(admins), Versions: v1},
-			{Kind: ResourceSlices(), Versions: v1},
+			{Kind: deviceClasses(), Versions: v1},
+			{Kind: deviceTaintRules(), Versions: v1},
+			{Kind: resourceClaims(admins), Versions: v1},
+			{Kind: resourceClaimTemplates(admins), Versions: v1},
+			{Kind: resourceSlices(), Versions: v1},
 		},
 		Join: admins.join,
 	}

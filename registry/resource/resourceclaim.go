@@ -17,8 +17,8 @@ import (
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
-// ResourceClaims returns the kind ResourceClaim.
-func ResourceClaims(admins *administrators) kind.Kind {
+// resourceClaims returns the kind ResourceClaim.
+func resourceClaims(admins *administrators) kind.Kind {
 	return kind.New(kind.Definition[resource.ResourceClaim]{
 		Kind: "ResourceClaim", Plural: "resourceclaims",
 		Spec:                kind.PartOf(func(r *resource.ResourceClaim) *resourcev1.ResourceClaimSpec { return &r.Spec }),

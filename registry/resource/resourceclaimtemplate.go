@@ -14,8 +14,8 @@ import (
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
-// ResourceClaimTemplates returns the kind ResourceClaimTemplate.
-func ResourceClaimTemplates(admins *administrators) kind.Kind {
+// resourceClaimTemplates returns the kind ResourceClaimTemplate.
+func resourceClaimTemplates(admins *administrators) kind.Kind {
 	return kind.New(kind.Definition[resource.ResourceClaimTemplate]{
 		Kind: "ResourceClaimTemplate", Plural: "resourceclaimtemplates",
 		UnconditionalUpdate: true, // as in Kubernetes

@@ -15,8 +15,8 @@ import (
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
-// ResourceSlices returns the kind ResourceSlice.
-func ResourceSlices() kind.Kind {
+// resourceSlices returns the kind ResourceSlice.
+func resourceSlices() kind.Kind {
 	return kind.New(kind.Definition[resource.ResourceSlice]{
 		Kind: "ResourceSlice", Plural: "resourceslices",
 		ClusterScoped:       true,

@@ -152,8 +152,6 @@ func validateTaintEffect(effect corev1.TaintEffect, path *field.Path) field.Erro
 }
 
 // featureName is the form of a declared feature.
-//
-//nolint:gochecknoglobals // constant
 var featureName = regexp.MustCompile(`^[A-Z][a-zA-Z0-9]*(/[a-zA-Z][a-zA-Z0-9]*)*$`)
 
 // validateDeclaredFeatures demands sorted names, so that lists can be compared.
@@ -251,7 +249,7 @@ func validateAvoidPods(annotations map[string]string, path *field.Path) field.Er
 // ranges in a form that will not be accepted for ever.
 func WarningsOnNode(node *corev1.Node) []string {
 	var out []string
-	if node.Spec.ConfigSource != nil {
+	if node.Spec.ConfigSource != nil { //nolint:staticcheck // old clients send it
 		out = append(out, "spec.configSource: the feature is removed")
 	}
 	if node.Spec.DoNotUseExternalID != "" {

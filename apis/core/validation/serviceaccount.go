@@ -11,7 +11,7 @@ import (
 
 // mountableSecrets is the annotation that once restricted which secrets pods could
 // mount.
-const mountableSecrets = "kubernetes.io/enforce-mountable-secrets"
+const mountableSecrets = "kubernetes.io/enforce-mountable-secrets" //nolint:gosec // an annotation
 
 // WarningsOnServiceAccount says that an annotation has a better replacement, to
 // those who add it; old is nil on create.

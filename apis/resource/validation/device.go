@@ -117,8 +117,6 @@ func validateAttribute(attribute *resourcev1.DeviceAttribute, path *field.Path) 
 }
 
 // semanticVersion is the form of semver.org, version 2.0.0.
-//
-//nolint:gochecknoglobals // constant
 var semanticVersion = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)` +
 	`(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?` +
 	`(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$`)
