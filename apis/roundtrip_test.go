@@ -33,6 +33,7 @@ import (
 	coordinationv1 "github.com/stoa-project/stoa/apis/coordination/v1"
 	corev1 "github.com/stoa-project/stoa/apis/core/v1"
 	discoveryv1 "github.com/stoa-project/stoa/apis/discovery/v1"
+	eventsv1 "github.com/stoa-project/stoa/apis/events/v1"
 	flowcontrolv1 "github.com/stoa-project/stoa/apis/flowcontrol/v1"
 	networkingv1 "github.com/stoa-project/stoa/apis/networking/v1"
 	nodev1 "github.com/stoa-project/stoa/apis/node/v1"
@@ -63,6 +64,7 @@ func versions() []version {
 		{coordinationv1.SchemeGroupVersion, coordinationv1.AddToScheme},
 		{corev1.SchemeGroupVersion, corev1.AddToScheme},
 		{discoveryv1.SchemeGroupVersion, discoveryv1.AddToScheme},
+		{eventsv1.SchemeGroupVersion, eventsv1.AddToScheme},
 		{flowcontrolv1.SchemeGroupVersion, flowcontrolv1.AddToScheme},
 		{networkingv1.SchemeGroupVersion, networkingv1.AddToScheme},
 		{nodev1.SchemeGroupVersion, nodev1.AddToScheme},

@@ -130,7 +130,11 @@ func (k *tester) status(t *testing.T) {
 	}
 	const name = "kindtest-status"
 	plain := k.create(t, "kindtest-status-plain")
-	created, err := k.client.Create(t.Context(), merged(t, k.valid(t, name), k.Status), metav1.CreateOptions{})
+	early := k.Status
+	if k.StatusOnCreate {
+		early = "{}"
+	}
+	created, err := k.client.Create(t.Context(), merged(t, k.valid(t, name), early), metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

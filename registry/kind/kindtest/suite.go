@@ -29,6 +29,8 @@ type Suite struct {
 	Update string
 	// Status is a merge patch that changes the status. Empty: there is no /status.
 	Status string
+	// StatusOnCreate says that a create writes status too.
+	StatusOnCreate bool
 	// StatusMetadata says that /status changes metadata too.
 	StatusMetadata bool
 	// Generation says that the kind counts changes of its spec.
