@@ -1,0 +1,155 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package core_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/ptr"
+
+	"github.com/stoa-project/stoa/stoatest"
+)
+
+// runPod creates a pod, binds it and says that it runs.
+func runPod(t *testing.T, client kubernetes.Interface, name, app string) *corev1.Pod {
+	t.Helper()
+	pods := client.CoreV1().Pods("default")
+	pod, err := pods.Create(t.Context(), &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"app": app}},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "i"}}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	binding := &corev1.Binding{ObjectMeta: metav1.ObjectMeta{Name: name}, Target: corev1.ObjectReference{Kind: "Node", Name: "node"}}
+	if err := pods.Bind(t.Context(), binding, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := pods.Bind(t.Context(), binding, metav1.CreateOptions{}); !apierrors.IsConflict(err) {
+		t.Errorf("binding %s twice: got %v, want a conflict", name, err)
+	}
+	if pod, err = pods.Get(t.Context(), name, metav1.GetOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if pod.Spec.NodeName != "node" {
+		t.Errorf("%s is on node %q after it was bound to another", name, pod.Spec.NodeName)
+	}
+	pod.Status.Phase = corev1.PodRunning
+	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue})
+	if pod, err = pods.UpdateStatus(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return pod
+}
+
+// addBudget creates a budget that allows some pods of an app to go.
+func addBudget(t *testing.T, client kubernetes.Interface, name, app string, allowed int32) {
+	t.Helper()
+	budgets := client.PolicyV1().PodDisruptionBudgets("default")
+	budget, err := budgets.Create(t.Context(), &policyv1.PodDisruptionBudget{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec:       policyv1.PodDisruptionBudgetSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	budget.Status = policyv1.PodDisruptionBudgetStatus{
+		ObservedGeneration: budget.Generation, DisruptionsAllowed: allowed, CurrentHealthy: 1 + allowed, DesiredHealthy: 1, ExpectedPods: 1,
+	}
+	if _, err := budgets.UpdateStatus(t.Context(), budget, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEviction(t *testing.T) {
+	t.Parallel()
+	client := kubernetes.NewForConfigOrDie(stoatest.Start(t).Config())
+	pods := client.CoreV1().Pods("default")
+	evict := func(ctx context.Context, pod *corev1.Pod, options *metav1.DeleteOptions) error {
+		return pods.EvictV1(ctx, &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod.Name}, DeleteOptions: options})
+	}
+	// marked says that a pod is about to go, and why.
+	marked := func(t *testing.T, pod *corev1.Pod) bool {
+		t.Helper()
+		got, err := pods.Get(t.Context(), pod.Name, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range got.Status.Conditions {
+			if c.Type == corev1.DisruptionTarget {
+				return got.DeletionTimestamp != nil && c.Status == corev1.ConditionTrue && c.Reason == "EvictionByEvictionAPI"
+			}
+		}
+		return false
+	}
+
+	t.Run("a pod on no node goes at once", func(t *testing.T) {
+		t.Parallel()
+		pod, err := pods.Create(t.Context(), &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: "pending"}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "i"}}},
+		}, metav1.CreateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := evict(t.Context(), pod, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := pods.Get(t.Context(), pod.Name, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+			t.Errorf("got %v, want not found", err)
+		}
+	})
+	t.Run("without a budget", func(t *testing.T) {
+		t.Parallel()
+		pod := runPod(t, client, "free", "free")
+		if err := evict(t.Context(), pod, &metav1.DeleteOptions{DryRun: []string{metav1.DryRunAll}}); err != nil || marked(t, pod) {
+			t.Errorf("after a dry run: error %v, going: %v", err, marked(t, pod))
+		}
+		if err := evict(t.Context(), pod, &metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: ptr.To(pod.UID + "x")}}); !apierrors.IsConflict(err) {
+			t.Errorf("another pod of that name: got %v, want a conflict", err)
+		}
+		if err := evict(t.Context(), pod, nil); err != nil || !marked(t, pod) {
+			t.Errorf("error %v, going: %v", err, marked(t, pod))
+		}
+	})
+	t.Run("with a budget", func(t *testing.T) {
+		t.Parallel()
+		addBudget(t, client, "one", "one", 1)
+		first, second := runPod(t, client, "first", "one"), runPod(t, client, "second", "one")
+		if err := evict(t.Context(), first, nil); err != nil || !marked(t, first) {
+			t.Errorf("error %v, going: %v", err, marked(t, first))
+		}
+		budget, err := client.PolicyV1().PodDisruptionBudgets("default").Get(t.Context(), "one", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := budget.Status.DisruptedPods["first"]; !ok || budget.Status.DisruptionsAllowed != 0 {
+			t.Errorf("the budget does not count the pod: %+v", budget.Status)
+		}
+		err = evict(t.Context(), second, nil)
+		cause, ok := apierrors.StatusCause(err, policyv1.DisruptionBudgetCause)
+		if !apierrors.IsTooManyRequests(err) || !ok || cause.Message != "The disruption budget one needs 1 healthy pods and has 2 currently" {
+			t.Errorf("got %v (%v)", err, cause)
+		}
+		if marked(t, second) {
+			t.Error("a pod goes that the budget protects")
+		}
+	})
+	t.Run("with two budgets", func(t *testing.T) {
+		t.Parallel()
+		addBudget(t, client, "two-a", "two", 1)
+		addBudget(t, client, "two-b", "two", 1)
+		err := evict(t.Context(), runPod(t, client, "two", "two"), nil)
+		if status := apierrors.APIStatus(nil); !errors.As(err, &status) || status.Status().Code != http.StatusInternalServerError {
+			t.Errorf("got %v, want an internal error", err)
+		}
+	})
+}
