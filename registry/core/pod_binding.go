@@ -46,7 +46,7 @@ func (r *bindingREST) NamespaceScoped() bool { return true }
 
 func (r *bindingREST) GetSingularName() string { return "binding" }
 
-// Create implements rest.Creater.
+// Create serves bindings whose path does not name the pod.
 func (r namelessBindingREST) Create(ctx context.Context, obj runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
 	return r.bindingREST.Create(ctx, obj.(*core.Binding).Name, obj, validate, options)
 }

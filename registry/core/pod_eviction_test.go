@@ -14,7 +14,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/utils/ptr"
 
 	"github.com/stoa-project/stoa/stoatest"
 )
@@ -23,7 +22,7 @@ import (
 func runPod(t *testing.T, client kubernetes.Interface, name, app string) *corev1.Pod {
 	t.Helper()
 	pods := client.CoreV1().Pods("default")
-	pod, err := pods.Create(t.Context(), &corev1.Pod{
+	_, err := pods.Create(t.Context(), &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"app": app}},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "i"}}},
 	}, metav1.CreateOptions{})
@@ -37,7 +36,8 @@ func runPod(t *testing.T, client kubernetes.Interface, name, app string) *corev1
 	if err := pods.Bind(t.Context(), binding, metav1.CreateOptions{}); !apierrors.IsConflict(err) {
 		t.Errorf("binding %s twice: got %v, want a conflict", name, err)
 	}
-	if pod, err = pods.Get(t.Context(), name, metav1.GetOptions{}); err != nil {
+	pod, err := pods.Get(t.Context(), name, metav1.GetOptions{})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if pod.Spec.NodeName != "node" {
@@ -113,7 +113,7 @@ func TestEviction(t *testing.T) {
 		if err := evict(t.Context(), pod, &metav1.DeleteOptions{DryRun: []string{metav1.DryRunAll}}); err != nil || marked(t, pod) {
 			t.Errorf("after a dry run: error %v, going: %v", err, marked(t, pod))
 		}
-		if err := evict(t.Context(), pod, &metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: ptr.To(pod.UID + "x")}}); !apierrors.IsConflict(err) {
+		if err := evict(t.Context(), pod, &metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: new(pod.UID + "x")}}); !apierrors.IsConflict(err) {
 			t.Errorf("another pod of that name: got %v, want a conflict", err)
 		}
 		if err := evict(t.Context(), pod, nil); err != nil || !marked(t, pod) {

@@ -18,7 +18,7 @@ import (
 
 func TestSummarize(t *testing.T) {
 	t.Parallel()
-	always := ptr.To(corev1.ContainerRestartPolicyAlways)
+	always := new(corev1.ContainerRestartPolicyAlways)
 	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
 	waiting := func(reason string) corev1.ContainerState {
 		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}
@@ -80,7 +80,7 @@ func TestSummarize(t *testing.T) {
 			want: podSummary{containers: 1, ready: 1, reason: "Running", restarts: restarts{count: 1}}},
 		"those of sidecars do": {
 			spec: withSidecar, status: status{Phase: "Running",
-				InitContainerStatuses: containers{{Name: "i", State: running, Started: ptr.To(true), Ready: true, RestartCount: 2}},
+				InitContainerStatuses: containers{{Name: "i", State: running, Started: new(true), Ready: true, RestartCount: 2}},
 				ContainerStatuses:     containers{{State: running, Ready: true, RestartCount: 1}}},
 			want: podSummary{containers: 2, ready: 2, reason: "Running", restarts: restarts{count: 3}}},
 		"terminating": {spec: two, gone: true, status: status{Phase: "Running"}, want: podSummary{containers: 2, reason: "Terminating"}},
@@ -91,7 +91,7 @@ func TestSummarize(t *testing.T) {
 			t.Parallel()
 			pod := &core.Pod{Spec: test.spec, Status: test.status}
 			if test.gone {
-				pod.DeletionTimestamp = ptr.To(metav1.Now())
+				pod.DeletionTimestamp = new(metav1.Now())
 			}
 			if diff := cmp.Diff(test.want, summarize(pod), cmp.AllowUnexported(podSummary{}, restarts{})); diff != "" {
 				t.Error(diff)
@@ -126,12 +126,12 @@ func TestCheckGracefulPodDelete(t *testing.T) {
 		asked *int64
 		want  int64
 	}{
-		"its own period":       {node: "n", phase: corev1.PodRunning, own: ptr.To[int64](30), want: 30},
-		"the user's period":    {node: "n", phase: corev1.PodRunning, own: ptr.To[int64](30), asked: ptr.To[int64](5), want: 5},
-		"a negative period":    {node: "n", phase: corev1.PodRunning, own: ptr.To[int64](30), asked: ptr.To[int64](-1), want: 1},
-		"no node":              {phase: corev1.PodPending, own: ptr.To[int64](30), want: 0},
-		"done":                 {node: "n", phase: corev1.PodSucceeded, own: ptr.To[int64](30), want: 0},
-		"failed, time granted": {node: "n", phase: corev1.PodFailed, asked: ptr.To[int64](30), want: 0},
+		"its own period":       {node: "n", phase: corev1.PodRunning, own: new(int64(30)), want: 30},
+		"the user's period":    {node: "n", phase: corev1.PodRunning, own: new(int64(30)), asked: new(int64(5)), want: 5},
+		"a negative period":    {node: "n", phase: corev1.PodRunning, own: new(int64(30)), asked: new(int64(-1)), want: 1},
+		"no node":              {phase: corev1.PodPending, own: new(int64(30)), want: 0},
+		"done":                 {node: "n", phase: corev1.PodSucceeded, own: new(int64(30)), want: 0},
+		"failed, time granted": {node: "n", phase: corev1.PodFailed, asked: new(int64(30)), want: 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -156,7 +156,7 @@ func TestBindTo(t *testing.T) {
 	}{
 		"free":     {pod: core.Pod{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"zone": "a", "app": "x"}}, Status: corev1.PodStatus{NominatedNodeName: "other"}}},
 		"bound":    {pod: core.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p"}, Spec: corev1.PodSpec{NodeName: "other"}}, want: `pod p is already assigned to node "other"`},
-		"deleted":  {pod: core.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", DeletionTimestamp: ptr.To(metav1.Now())}}, want: "pod p is being deleted, cannot be assigned to a host"},
+		"deleted":  {pod: core.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", DeletionTimestamp: new(metav1.Now())}}, want: "pod p is being deleted, cannot be assigned to a host"},
 		"held off": {pod: core.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p"}, Spec: corev1.PodSpec{SchedulingGates: []corev1.PodSchedulingGate{{Name: "g"}}}}, want: "pod p has non-empty .spec.schedulingGates"},
 	} {
 		t.Run(name, func(t *testing.T) {

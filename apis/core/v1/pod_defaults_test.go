@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The Stoa Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package v1_test
+package v1
 
 import (
 	"testing"
@@ -10,8 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	v1 "github.com/stoa-project/stoa/apis/core/v1"
 )
 
 func resources(pairs ...string) corev1.ResourceList {
@@ -42,7 +40,7 @@ func TestPodResources(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			pod := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{*container.DeepCopy()}, Resources: test.in}}
-			v1.SetObjectDefaults_Pod(pod)
+			SetObjectDefaults_Pod(pod)
 			if diff := cmp.Diff(test.want, pod.Spec.Resources); diff != "" {
 				t.Errorf("resources (-want +got):\n%s", diff)
 			}
@@ -58,7 +56,7 @@ func TestPodOldAndNewNames(t *testing.T) {
 		Spec:       corev1.PodSpec{DeprecatedServiceAccount: "old", TerminationGracePeriodSeconds: new(int64(-5))},
 		Status:     corev1.PodStatus{PodIP: "1.2.3.4", PodIPs: []corev1.PodIP{{IP: "1.2.3.5"}, {IP: "::1"}}},
 	}
-	v1.SetObjectDefaults_Pod(pod)
+	SetObjectDefaults_Pod(pod)
 	if pod.Spec.ServiceAccountName != "old" || *pod.Spec.TerminationGracePeriodSeconds != 1 || len(pod.Annotations) != 1 {
 		t.Errorf("spec is %+v, annotations are %v", pod.Spec, pod.Annotations)
 	}
@@ -67,7 +65,7 @@ func TestPodOldAndNewNames(t *testing.T) {
 	}
 	template := &corev1.PodTemplate{}
 	template.Template.Spec.TerminationGracePeriodSeconds = new(int64(-5))
-	v1.SetObjectDefaults_PodTemplate(template)
+	SetObjectDefaults_PodTemplate(template)
 	if *template.Template.Spec.TerminationGracePeriodSeconds != -5 {
 		t.Error("the period of a template was changed")
 	}

@@ -7,7 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	unversioned "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -95,7 +95,7 @@ func validateNodeLabelRequirement(requirement corev1.NodeSelectorRequirement, pa
 	default:
 		errs = append(errs, field.Invalid(path.Child("operator"), requirement.Operator, noOperator))
 	}
-	return append(errs, unversioned.ValidateLabelName(requirement.Key, path.Child("key"))...)
+	return append(errs, metav1validation.ValidateLabelName(requirement.Key, path.Child("key"))...)
 }
 
 // validateNodeFieldRequirement judges a requirement on a field; the name is the only
@@ -148,13 +148,13 @@ func validatePodTerm(term *corev1.PodAffinityTerm, opts PodOptions, path *field.
 	if term.TopologyKey == "" {
 		errs = append(errs, field.Required(path.Child("topologyKey"), "can not be empty"))
 	}
-	return append(errs, unversioned.ValidateLabelName(term.TopologyKey, path.Child("topologyKey"))...)
+	return append(errs, metav1validation.ValidateLabelName(term.TopologyKey, path.Child("topologyKey"))...)
 }
 
 func validatePodTermSelectors(term *corev1.PodAffinityTerm, allowInvalidLabelValues bool, path *field.Path) field.ErrorList {
-	opts := unversioned.LabelSelectorValidationOptions{AllowInvalidLabelValueInSelector: allowInvalidLabelValues}
-	return append(unversioned.ValidateLabelSelector(term.LabelSelector, opts, path.Child("labelSelector")),
-		unversioned.ValidateLabelSelector(term.NamespaceSelector, opts, path.Child("namespaceSelector"))...)
+	opts := metav1validation.LabelSelectorValidationOptions{AllowInvalidLabelValueInSelector: allowInvalidLabelValues}
+	return append(metav1validation.ValidateLabelSelector(term.LabelSelector, opts, path.Child("labelSelector")),
+		metav1validation.ValidateLabelSelector(term.NamespaceSelector, opts, path.Child("namespaceSelector"))...)
 }
 
 // validateMatchLabelKeys judges keys whose values a new pod gives to a selector. By
@@ -194,7 +194,7 @@ func validateLabelKeys(path *field.Path, keys []string, selector *metav1.LabelSe
 	}
 	var errs field.ErrorList
 	for i, key := range keys {
-		errs = append(errs, unversioned.ValidateLabelName(key, path.Index(i))...)
+		errs = append(errs, metav1validation.ValidateLabelName(key, path.Index(i))...)
 	}
 	return errs
 }

@@ -4,6 +4,8 @@
 package validation
 
 import (
+	"slices"
+
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -40,10 +42,8 @@ func oneOf[T ~string](path *field.Path, value T, supported ...T) field.ErrorList
 
 // oneOfOrEmptyText is oneOf for fields whose empty value is just another wrong one.
 func oneOfOrEmptyText[T ~string](path *field.Path, value T, supported ...T) field.ErrorList {
-	for _, s := range supported {
-		if value == s {
-			return nil
-		}
+	if slices.Contains(supported, value) {
+		return nil
 	}
 	return field.ErrorList{field.NotSupported(path, value, supported)}
 }

@@ -11,7 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	unversioned "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -45,7 +45,7 @@ func ValidatePodTemplate(obj, old *corev1.PodTemplate) field.ErrorList {
 
 // ValidatePodTemplateSpec judges the template of a workload.
 func ValidatePodTemplateSpec(template *corev1.PodTemplateSpec, path *field.Path, opts PodOptions) field.ErrorList {
-	errs := unversioned.ValidateLabels(template.Labels, path.Child("labels"))
+	errs := metav1validation.ValidateLabels(template.Labels, path.Child("labels"))
 	errs = append(errs, apivalidation.ValidateAnnotations(template.Annotations, path.Child("annotations"))...)
 	errs = append(errs, validatePodAnnotations(template.Annotations, &template.Spec, path.Child("annotations"), opts)...)
 	errs = append(errs, ValidatePodSpec(&template.Spec, nil, path.Child("spec"), opts)...)
@@ -125,7 +125,7 @@ func ValidatePodSpec(spec *corev1.PodSpec, meta *metav1.ObjectMeta, path *field.
 }
 
 func validateScheduling(spec *corev1.PodSpec, path *field.Path, opts PodOptions) field.ErrorList {
-	errs := unversioned.ValidateLabels(spec.NodeSelector, path.Child("nodeSelector"))
+	errs := metav1validation.ValidateLabels(spec.NodeSelector, path.Child("nodeSelector"))
 	errs = append(errs, validateAffinity(spec.Affinity, opts, path.Child("affinity"))...)
 	errs = append(errs, validateTopologySpread(spec.TopologySpreadConstraints, path.Child("topologySpreadConstraints"), opts)...)
 	errs = append(errs, validateTolerations(spec.Tolerations, path.Child("tolerations"), opts)...)

@@ -106,17 +106,17 @@ func validateSeccompAnnotations(pod *corev1.Pod, path *field.Path) field.ErrorLi
 		if !ok || profile == nil {
 			return
 		}
-		want, local := map[corev1.SeccompProfileType][]string{
+		want := map[corev1.SeccompProfileType][]string{
 			corev1.SeccompProfileTypeUnconfined:     {corev1.SeccompProfileNameUnconfined},
 			corev1.SeccompProfileTypeRuntimeDefault: {corev1.SeccompProfileRuntimeDefault, corev1.DeprecatedSeccompProfileDockerDefault},
-		}, false
+		}
 		if names, known := want[profile.Type]; known && !slices.Contains(names, value) {
 			errs = append(errs, field.Forbidden(path.Child("type"), "seccomp type in annotation and field must match"))
 		}
 		if profile.Type != corev1.SeccompProfileTypeLocalhost {
 			return
 		}
-		if value, local = strings.CutPrefix(value, corev1.SeccompLocalhostProfileNamePrefix); !local {
+		if value, ok = strings.CutPrefix(value, corev1.SeccompLocalhostProfileNamePrefix); !ok {
 			errs = append(errs, field.Forbidden(path.Child("type"), "seccomp type in annotation and field must match"))
 		} else if profile.LocalhostProfile == nil || *profile.LocalhostProfile != value {
 			errs = append(errs, field.Forbidden(path.Child("localhostProfile"), "seccomp profile in annotation and field must match"))

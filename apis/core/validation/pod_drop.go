@@ -10,28 +10,28 @@ import (
 
 // DropDisabledTemplateFields clears the fields of features that are switched off,
 // unless old, which is nil on create, has them. Workload kinds call it in Prepare.
-func DropDisabledTemplateFields(new, old *corev1.PodTemplateSpec) {
-	if new == nil {
+func DropDisabledTemplateFields(obj, old *corev1.PodTemplateSpec) {
+	if obj == nil {
 		return
 	}
 	var oldSpec *corev1.PodSpec
 	if old != nil {
 		oldSpec = &old.Spec
 	}
-	DropDisabledPodFields(&new.Spec, oldSpec)
+	DropDisabledPodFields(&obj.Spec, oldSpec)
 }
 
 // DropDisabledPodFields does what DropDisabledTemplateFields does for a spec.
-func DropDisabledPodFields(new, old *corev1.PodSpec) {
+func DropDisabledPodFields(obj, old *corev1.PodSpec) {
 	for _, visit := range disabledPodFields {
 		used := false
 		if old != nil {
 			visit(old, func(set bool, _ func()) { used = used || set })
 		}
 		if !used {
-			visit(new, func(set bool, clear func()) {
+			visit(obj, func(set bool, drop func()) {
 				if set {
-					clear()
+					drop()
 				}
 			})
 		}
@@ -43,7 +43,7 @@ func DropDisabledPodFields(new, old *corev1.PodSpec) {
 // where its fields are, whether they are set and how to clear them.
 //
 //nolint:gochecknoglobals // constant
-var disabledPodFields = []func(spec *corev1.PodSpec, field func(set bool, clear func())){
+var disabledPodFields = []func(spec *corev1.PodSpec, field func(set bool, drop func())){
 	func(spec *corev1.PodSpec, field func(bool, func())) {
 		field(spec.SchedulingGroup != nil, func() { spec.SchedulingGroup = nil })
 	},
@@ -172,12 +172,12 @@ func visitProjectionOwners(p *corev1.VolumeProjection, owner func(**int64), keys
 }
 
 // DropDisabledPodStatus does for a status what DropDisabledPodFields does for a spec.
-func DropDisabledPodStatus(new, old *corev1.PodStatus) {
+func DropDisabledPodStatus(obj, old *corev1.PodStatus) {
 	if old.VolumeHealth == nil {
-		new.VolumeHealth = nil
+		obj.VolumeHealth = nil
 	}
 	if old.NodeAllocatableResourceClaimStatuses == nil {
-		new.NodeAllocatableResourceClaimStatuses = nil
+		obj.NodeAllocatableResourceClaimStatuses = nil
 	}
 	statuses := func(s *corev1.PodStatus) [][]corev1.ContainerStatus {
 		return [][]corev1.ContainerStatus{s.InitContainerStatuses, s.ContainerStatuses, s.EphemeralContainerStatuses}
@@ -190,7 +190,7 @@ func DropDisabledPodStatus(new, old *corev1.PodStatus) {
 			}
 		}
 	}
-	for _, list := range statuses(new) {
+	for _, list := range statuses(obj) {
 		for i := range list {
 			for j := range list[i].VolumeMounts {
 				if !digests {

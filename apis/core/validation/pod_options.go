@@ -9,7 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	unversioned "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -44,11 +44,11 @@ type PodOptions struct {
 }
 
 // PodTemplateOptions returns the options for a template; old is nil on create.
-func PodTemplateOptions(new, old *corev1.PodTemplateSpec) PodOptions {
+func PodTemplateOptions(obj, old *corev1.PodTemplateSpec) PodOptions {
 	var newSpec, oldSpec *corev1.PodSpec
 	var newMeta, oldMeta *metav1.ObjectMeta
-	if new != nil {
-		newSpec, newMeta = &new.Spec, &new.ObjectMeta
+	if obj != nil {
+		newSpec, newMeta = &obj.Spec, &obj.ObjectMeta
 	}
 	if old != nil {
 		oldSpec, oldMeta = &old.Spec, &old.ObjectMeta
@@ -57,7 +57,7 @@ func PodTemplateOptions(new, old *corev1.PodTemplateSpec) PodOptions {
 }
 
 // PodSpecOptions returns the options for a spec; old and oldMeta are nil on create.
-// What new holds does not matter by now.
+// What the first holds does not matter by now.
 func PodSpecOptions(_, old *corev1.PodSpec, _, oldMeta *metav1.ObjectMeta) PodOptions {
 	var opts PodOptions
 	if oldMeta != nil {
@@ -72,7 +72,7 @@ func PodSpecOptions(_, old *corev1.PodSpec, _, oldMeta *metav1.ObjectMeta) PodOp
 	opts.AllowInvalidNodeAffinityValues = hasInvalidNodeAffinityValue(old.Affinity)
 	for i := range old.TopologySpreadConstraints {
 		c := &old.TopologySpreadConstraints[i]
-		if len(unversioned.ValidateLabelSelector(c.LabelSelector, unversioned.LabelSelectorValidationOptions{}, nil)) > 0 {
+		if len(metav1validation.ValidateLabelSelector(c.LabelSelector, metav1validation.LabelSelectorValidationOptions{}, nil)) > 0 {
 			opts.AllowInvalidTopologySpreadSelector = true
 		}
 		if len(validateMatchLabelKeys(nil, c.MatchLabelKeys, nil, c.LabelSelector)) > 0 {

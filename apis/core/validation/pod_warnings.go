@@ -22,7 +22,7 @@ import (
 func WarningsForPod(pod *corev1.Pod) []string {
 	var w warnings
 	if texts := validation.IsDNS1123Label(pod.Name); len(texts) > 0 {
-		w.add(field.NewPath("metadata", "name"), "this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: %v", texts)
+		w.addf(field.NewPath("metadata", "name"), "this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: %v", texts)
 	}
 	w.addPod(nil, &pod.Spec, &pod.ObjectMeta)
 	return w
@@ -41,7 +41,7 @@ func WarningsForPodTemplate(_ context.Context, path *field.Path, template, _ *co
 
 type warnings []string
 
-func (w *warnings) add(path *field.Path, format string, args ...any) {
+func (w *warnings) addf(path *field.Path, format string, args ...any) {
 	*w = append(*w, path.String()+": "+fmt.Sprintf(format, args...))
 }
 
@@ -55,7 +55,7 @@ func (w *warnings) addPod(path *field.Path, spec *corev1.PodSpec, meta *metav1.O
 		{"security.alpha.kubernetes.io/unsafe-sysctls", `non-functional in v1.11+; use the "sysctls" field instead`},
 	} {
 		if _, ok := meta.Annotations[old.key]; ok {
-			w.add(annotations.Key(old.key), "%s", old.text)
+			w.addf(annotations.Key(old.key), "%s", old.text)
 		}
 	}
 	w.addVolumes(at.Child("volumes"), spec.Volumes)
@@ -63,16 +63,16 @@ func (w *warnings) addPod(path *field.Path, spec *corev1.PodSpec, meta *metav1.O
 	w.addFractions(at.Child("overhead"), spec.Overhead)
 	sc := ptr.Deref(spec.SecurityContext, corev1.PodSecurityContext{})
 	if _, ok := meta.Annotations[seccompPod]; ok && sc.SeccompProfile == nil {
-		w.add(annotations.Key(seccompPod), "%s", seccompGone)
+		w.addf(annotations.Key(seccompPod), "%s", seccompGone)
 	}
 	visitContainers(spec, at, func(c *corev1.Container, path *field.Path) {
 		own := ptr.Deref(c.SecurityContext, corev1.SecurityContext{})
 		if _, ok := meta.Annotations[seccompContainer+c.Name]; ok && own.SeccompProfile == nil {
-			w.add(annotations.Key(seccompContainer+c.Name), "%s", seccompGone)
+			w.addf(annotations.Key(seccompContainer+c.Name), "%s", seccompGone)
 		}
 		// Of a pod, the annotation becomes the field, with a warning, before this.
 		if _, ok := meta.Annotations[appArmor+c.Name]; ok && isTemplate && sc.AppArmorProfile == nil && own.AppArmorProfile == nil {
-			w.add(annotations.Key(appArmor+c.Name), "%s", AppArmorDeprecated)
+			w.addf(annotations.Key(appArmor+c.Name), "%s", AppArmorDeprecated)
 		}
 		w.addFractions(path.Child("resources", "limits"), c.Resources.Limits)
 		w.addFractions(path.Child("resources", "requests"), c.Resources.Requests)
@@ -80,7 +80,7 @@ func (w *warnings) addPod(path *field.Path, spec *corev1.PodSpec, meta *metav1.O
 	})
 	w.addPorts(at, spec)
 	if ptr.Deref(spec.TerminationGracePeriodSeconds, 0) < 0 {
-		w.add(at.Child("terminationGracePeriodSeconds"), "must be >= 0; negative values are invalid and will be treated as 1")
+		w.addf(at.Child("terminationGracePeriodSeconds"), "must be >= 0; negative values are invalid and will be treated as 1")
 	}
 }
 
@@ -115,12 +115,12 @@ func WarningsForNodeSelectorTerm(term corev1.NodeSelectorTerm, path *field.Path,
 	for i, expression := range term.MatchExpressions {
 		path := path.Child("matchExpressions").Index(i)
 		if text, old := NodeLabelDeprecation(expression.Key); old {
-			w.add(path.Child("key"), "%s is %s", expression.Key, text)
+			w.addf(path.Child("key"), "%s is %s", expression.Key, text)
 		}
 		for j, value := range expression.Values {
 			for _, text := range validation.IsValidLabelValue(value) {
 				if preference {
-					w.add(path.Child("values").Index(j), "%s is invalid, %s", value, text)
+					w.addf(path.Child("values").Index(j), "%s is invalid, %s", value, text)
 				}
 			}
 		}
@@ -131,16 +131,16 @@ func WarningsForNodeSelectorTerm(term corev1.NodeSelectorTerm, path *field.Path,
 func (w *warnings) addScheduling(path *field.Path, spec *corev1.PodSpec) {
 	for _, key := range slices.Sorted(maps.Keys(spec.NodeSelector)) {
 		if text, old := NodeLabelDeprecation(key); old {
-			w.add(path.Child("nodeSelector").Key(key), "%s", text)
+			w.addf(path.Child("nodeSelector").Key(key), "%s", text)
 		}
 	}
 	for i, c := range spec.TopologySpreadConstraints {
 		path := path.Child("topologySpreadConstraints").Index(i)
 		if text, old := NodeLabelDeprecation(c.TopologyKey); old {
-			w.add(path.Child("topologyKey"), "%s is %s", c.TopologyKey, text)
+			w.addf(path.Child("topologyKey"), "%s is %s", c.TopologyKey, text)
 		}
 		if c.LabelSelector == nil {
-			w.add(path.Child("labelSelector"), matchesNothing)
+			w.addf(path.Child("labelSelector"), matchesNothing)
 		}
 	}
 	if spec.Affinity == nil {
@@ -160,12 +160,12 @@ func (w *warnings) addScheduling(path *field.Path, spec *corev1.PodSpec) {
 	terms := func(path *field.Path, terms []corev1.PodAffinityTerm, weighted []corev1.WeightedPodAffinityTerm) {
 		for i := range terms {
 			if terms[i].LabelSelector == nil {
-				w.add(path.Child(required).Index(i).Child("labelSelector"), matchesNothing)
+				w.addf(path.Child(required).Index(i).Child("labelSelector"), matchesNothing)
 			}
 		}
 		for i := range weighted {
 			if weighted[i].PodAffinityTerm.LabelSelector == nil {
-				w.add(path.Child(preferred).Index(i).Child("podAffinityTerm", "labelSelector"), matchesNothing)
+				w.addf(path.Child(preferred).Index(i).Child("podAffinityTerm", "labelSelector"), matchesNothing)
 			}
 		}
 	}
@@ -182,7 +182,7 @@ func (w *warnings) addReferences(path *field.Path, spec *corev1.PodSpec) {
 	for i, alias := range spec.HostAliases {
 		path := path.Child("hostAliases").Index(i).Child("ip")
 		if aliases.Has(alias.IP) {
-			w.add(path, "duplicate ip %q", alias.IP)
+			w.addf(path, "duplicate ip %q", alias.IP)
 		}
 		aliases.Insert(alias.IP)
 		*w = append(*w, validation.GetWarningsForIP(path, alias.IP)...)
@@ -190,11 +190,11 @@ func (w *warnings) addReferences(path *field.Path, spec *corev1.PodSpec) {
 	for i, secret := range spec.ImagePullSecrets {
 		path := path.Child("imagePullSecrets").Index(i).Child("name")
 		if secrets.Has(secret.Name) {
-			w.add(path, "duplicate name %q", secret.Name)
+			w.addf(path, "duplicate name %q", secret.Name)
 		}
 		secrets.Insert(secret.Name)
 		if secret.Name == "" {
-			w.add(path, "invalid empty name %q", secret.Name)
+			w.addf(path, "invalid empty name %q", secret.Name)
 		}
 	}
 	if spec.DNSConfig != nil {
@@ -208,7 +208,7 @@ func (w *warnings) addReferences(path *field.Path, spec *corev1.PodSpec) {
 func (w *warnings) addFractions(path *field.Path, list corev1.ResourceList) {
 	for _, name := range []corev1.ResourceName{corev1.ResourceMemory, corev1.ResourceEphemeralStorage, corev1.ResourceStorage} {
 		if value, ok := list[name]; ok && value.MilliValue()%1000 != 0 {
-			w.add(path.Key(string(name)), "fractional byte value %q is invalid, must be an integer", value.String())
+			w.addf(path.Key(string(name)), "fractional byte value %q is invalid, must be an integer", value.String())
 		}
 	}
 }
@@ -220,7 +220,7 @@ func (w *warnings) addEnv(path *field.Path, env []corev1.EnvVar) {
 	for i, v := range env {
 		reference := "$(" + v.Name + ")"
 		if seen.Has(v.Name) && (v.ValueFrom != nil || v.Value == reference || !strings.Contains(v.Value, reference)) {
-			w.add(path.Index(i), "hides previous definition of %q, which may be dropped when using apply", v.Name)
+			w.addf(path.Index(i), "hides previous definition of %q, which may be dropped when using apply", v.Name)
 		}
 		seen.Insert(v.Name)
 	}
@@ -237,17 +237,17 @@ func (w *warnings) addPorts(path *field.Path, spec *corev1.PodSpec) {
 		for i, port := range c.Ports {
 			path := path.Child("ports").Index(i)
 			if port.HostIP != "" && port.HostPort == 0 {
-				w.add(path, "hostIP set without hostPort: %+v", port)
+				w.addf(path, "hostIP set without hostPort: %+v", port)
 			}
 			key := fmt.Sprintf("%d/%s", port.ContainerPort, port.Protocol)
 			for _, other := range all[key] {
 				switch {
 				case port.HostIP == other.port.HostIP && port.HostPort == other.port.HostPort:
-					w.add(path, "duplicate port definition with %s", other.path)
+					w.addf(path, "duplicate port definition with %s", other.path)
 				case port.HostPort == 0 || other.port.HostPort == 0:
-					w.add(path, "overlapping port definition with %s", other.path)
+					w.addf(path, "overlapping port definition with %s", other.path)
 				case port.HostPort == other.port.HostPort && (port.HostIP == "" || other.port.HostIP == ""):
-					w.add(path, "dangerously ambiguous port definition with %s", other.path)
+					w.addf(path, "dangerously ambiguous port definition with %s", other.path)
 				}
 			}
 			all[key] = append(all[key], definition{path, port})

@@ -34,7 +34,7 @@ func (w *warnings) addVolumes(path *field.Path, volumes []corev1.Volume) {
 			{"rbd", "deprecated in v1.28, non-functional in v1.31+", v.RBD != nil},
 		} {
 			if old.set {
-				w.add(path.Child(old.name), "%s", old.text)
+				w.addf(path.Child(old.name), "%s", old.text)
 			}
 		}
 		if v.Ephemeral != nil && v.Ephemeral.VolumeClaimTemplate != nil {

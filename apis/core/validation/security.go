@@ -55,7 +55,6 @@ const (
 	maxSysctlName = 253
 )
 
-//nolint:gochecknoglobals // constant
 var sysctlName = regexp.MustCompile("^(" + sysctlSegment + `[\./])*` + sysctlSegment + "$")
 
 func validateSysctls(spec *corev1.PodSpec, path *field.Path, opts PodOptions) field.ErrorList {

@@ -21,7 +21,6 @@ const (
 	windowsDNSLabel  = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 )
 
-//nolint:gochecknoglobals // constants
 var (
 	controlCharacters = regexp.MustCompile("[[:cntrl:]]+")
 	netBIOSName       = regexp.MustCompile(`^[^\\/:\*\?"<>|\.][^\\/:\*\?"<>|]{0,14}$`)

@@ -9,7 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/validate/content"
-	unversioned "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -31,7 +31,7 @@ func validateToleration(toleration corev1.Toleration, path *field.Path, opts Pod
 	var errs field.ErrorList
 	operator := path.Child("operator")
 	if toleration.Key != "" {
-		errs = unversioned.ValidateLabelName(toleration.Key, path.Child("key")).WithOrigin("format=k8s-label-key").MarkCoveredByDeclarative().MarkAlpha()
+		errs = metav1validation.ValidateLabelName(toleration.Key, path.Child("key")).WithOrigin("format=k8s-label-key").MarkCoveredByDeclarative().MarkAlpha()
 	} else if toleration.Operator != corev1.TolerationOpExists {
 		errs = append(errs, field.Invalid(operator, toleration.Operator,
 			"operator must be Exists when `key` is empty, which means \"match all values and all keys\""))
