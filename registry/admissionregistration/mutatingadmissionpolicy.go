@@ -6,7 +6,7 @@ package admissionregistration
 import (
 	"context"
 
-	v1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/stoa-project/stoa/apis/admissionregistration"
@@ -20,13 +20,13 @@ func MutatingAdmissionPolicies() kind.Kind {
 	return kind.New(kind.Definition[policy]{
 		Kind: "MutatingAdmissionPolicy", Plural: "mutatingadmissionpolicies", Categories: []string{"api-extensions"},
 		ClusterScoped: true,
-		Spec:          kind.PartOf(func(p *policy) *v1.MutatingAdmissionPolicySpec { return &p.Spec }),
+		Spec:          kind.PartOf(func(p *policy) *admissionregistrationv1.MutatingAdmissionPolicySpec { return &p.Spec }),
 		Strategy: kind.Strategy[policy]{
 			Validate: func(_ context.Context, obj *policy) field.ErrorList {
-				return validation.ValidateMutatingAdmissionPolicy((*v1.MutatingAdmissionPolicy)(obj))
+				return validation.ValidateMutatingAdmissionPolicy((*admissionregistrationv1.MutatingAdmissionPolicy)(obj))
 			},
 			ValidateUpdate: func(_ context.Context, obj, old *policy) field.ErrorList {
-				return validation.ValidateMutatingAdmissionPolicyUpdate((*v1.MutatingAdmissionPolicy)(obj), (*v1.MutatingAdmissionPolicy)(old))
+				return validation.ValidateMutatingAdmissionPolicyUpdate((*admissionregistrationv1.MutatingAdmissionPolicy)(obj), (*admissionregistrationv1.MutatingAdmissionPolicy)(old))
 			},
 		},
 		Columns: []kind.Column[policy]{

@@ -6,7 +6,7 @@ package admissionregistration
 import (
 	"context"
 
-	v1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/stoa-project/stoa/apis/admissionregistration"
@@ -20,10 +20,10 @@ func MutatingAdmissionPolicyBindings() kind.Kind {
 	return kind.New(kind.Definition[binding]{
 		Kind: "MutatingAdmissionPolicyBinding", Plural: "mutatingadmissionpolicybindings", Categories: []string{"api-extensions"},
 		ClusterScoped: true,
-		Spec:          kind.PartOf(func(b *binding) *v1.MutatingAdmissionPolicyBindingSpec { return &b.Spec }),
+		Spec:          kind.PartOf(func(b *binding) *admissionregistrationv1.MutatingAdmissionPolicyBindingSpec { return &b.Spec }),
 		Strategy: kind.Strategy[binding]{
 			Validate: func(_ context.Context, obj *binding) field.ErrorList {
-				return validation.ValidateMutatingAdmissionPolicyBinding((*v1.MutatingAdmissionPolicyBinding)(obj))
+				return validation.ValidateMutatingAdmissionPolicyBinding((*admissionregistrationv1.MutatingAdmissionPolicyBinding)(obj))
 			},
 		},
 		Columns: []kind.Column[binding]{

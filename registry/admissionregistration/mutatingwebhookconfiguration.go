@@ -6,7 +6,7 @@ package admissionregistration
 import (
 	"context"
 
-	v1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/stoa-project/stoa/apis/admissionregistration"
@@ -20,13 +20,13 @@ func MutatingWebhookConfigurations() kind.Kind {
 	return kind.New(kind.Definition[hooks]{
 		Kind: "MutatingWebhookConfiguration", Plural: "mutatingwebhookconfigurations", Categories: []string{"api-extensions"},
 		ClusterScoped: true,
-		Spec:          kind.PartOf(func(h *hooks) *[]v1.MutatingWebhook { return &h.Webhooks }),
+		Spec:          kind.PartOf(func(h *hooks) *[]admissionregistrationv1.MutatingWebhook { return &h.Webhooks }),
 		Strategy: kind.Strategy[hooks]{
 			Validate: func(_ context.Context, obj *hooks) field.ErrorList {
-				return validation.ValidateMutatingWebhookConfiguration((*v1.MutatingWebhookConfiguration)(obj))
+				return validation.ValidateMutatingWebhookConfiguration((*admissionregistrationv1.MutatingWebhookConfiguration)(obj))
 			},
 			ValidateUpdate: func(_ context.Context, obj, old *hooks) field.ErrorList {
-				return validation.ValidateMutatingWebhookConfigurationUpdate((*v1.MutatingWebhookConfiguration)(obj), (*v1.MutatingWebhookConfiguration)(old))
+				return validation.ValidateMutatingWebhookConfigurationUpdate((*admissionregistrationv1.MutatingWebhookConfiguration)(obj), (*admissionregistrationv1.MutatingWebhookConfiguration)(old))
 			},
 		},
 		Columns: []kind.Column[hooks]{

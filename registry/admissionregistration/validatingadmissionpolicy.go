@@ -6,7 +6,7 @@ package admissionregistration
 import (
 	"context"
 
-	v1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/stoa-project/stoa/apis/admissionregistration"
@@ -20,17 +20,17 @@ func ValidatingAdmissionPolicies() kind.Kind {
 	return kind.New(kind.Definition[policy]{
 		Kind: "ValidatingAdmissionPolicy", Plural: "validatingadmissionpolicies", Categories: []string{"api-extensions"},
 		ClusterScoped: true,
-		Spec:          kind.PartOf(func(p *policy) *v1.ValidatingAdmissionPolicySpec { return &p.Spec }),
-		Status:        kind.PartOf(func(p *policy) *v1.ValidatingAdmissionPolicyStatus { return &p.Status }),
+		Spec:          kind.PartOf(func(p *policy) *admissionregistrationv1.ValidatingAdmissionPolicySpec { return &p.Spec }),
+		Status:        kind.PartOf(func(p *policy) *admissionregistrationv1.ValidatingAdmissionPolicyStatus { return &p.Status }),
 		Strategy: kind.Strategy[policy]{
 			Validate: func(_ context.Context, obj *policy) field.ErrorList {
-				return validation.ValidateValidatingAdmissionPolicy((*v1.ValidatingAdmissionPolicy)(obj))
+				return validation.ValidateValidatingAdmissionPolicy((*admissionregistrationv1.ValidatingAdmissionPolicy)(obj))
 			},
 			ValidateUpdate: func(_ context.Context, obj, old *policy) field.ErrorList {
-				return validation.ValidateValidatingAdmissionPolicyUpdate((*v1.ValidatingAdmissionPolicy)(obj), (*v1.ValidatingAdmissionPolicy)(old))
+				return validation.ValidateValidatingAdmissionPolicyUpdate((*admissionregistrationv1.ValidatingAdmissionPolicy)(obj), (*admissionregistrationv1.ValidatingAdmissionPolicy)(old))
 			},
 			ValidateStatus: func(_ context.Context, obj, _ *policy) field.ErrorList {
-				return validation.ValidateValidatingAdmissionPolicyStatus((*v1.ValidatingAdmissionPolicy)(obj))
+				return validation.ValidateValidatingAdmissionPolicyStatus((*admissionregistrationv1.ValidatingAdmissionPolicy)(obj))
 			},
 		},
 		Columns: []kind.Column[policy]{
@@ -45,7 +45,7 @@ func ValidatingAdmissionPolicies() kind.Kind {
 }
 
 // paramKind says what the parameters of a policy are.
-func paramKind(k *v1.ParamKind) any {
+func paramKind(k *admissionregistrationv1.ParamKind) any {
 	if k == nil {
 		return "<unset>"
 	}

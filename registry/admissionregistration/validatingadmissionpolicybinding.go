@@ -6,7 +6,7 @@ package admissionregistration
 import (
 	"context"
 
-	v1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/stoa-project/stoa/apis/admissionregistration"
@@ -20,10 +20,10 @@ func ValidatingAdmissionPolicyBindings() kind.Kind {
 	return kind.New(kind.Definition[binding]{
 		Kind: "ValidatingAdmissionPolicyBinding", Plural: "validatingadmissionpolicybindings", Categories: []string{"api-extensions"},
 		ClusterScoped: true,
-		Spec:          kind.PartOf(func(b *binding) *v1.ValidatingAdmissionPolicyBindingSpec { return &b.Spec }),
+		Spec:          kind.PartOf(func(b *binding) *admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec { return &b.Spec }),
 		Strategy: kind.Strategy[binding]{
 			Validate: func(_ context.Context, obj *binding) field.ErrorList {
-				return validation.ValidateValidatingAdmissionPolicyBinding((*v1.ValidatingAdmissionPolicyBinding)(obj))
+				return validation.ValidateValidatingAdmissionPolicyBinding((*admissionregistrationv1.ValidatingAdmissionPolicyBinding)(obj))
 			},
 		},
 		Columns: []kind.Column[binding]{
@@ -38,7 +38,7 @@ func ValidatingAdmissionPolicyBindings() kind.Kind {
 }
 
 // paramRef says where the parameters of a binding are.
-func paramRef(ref *v1.ParamRef) any {
+func paramRef(ref *admissionregistrationv1.ParamRef) any {
 	switch {
 	case ref == nil || ref.Name == "" && ref.Selector == nil:
 		return "<unset>"

@@ -6,7 +6,7 @@ package admissionregistration
 import (
 	"context"
 
-	v1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/stoa-project/stoa/apis/admissionregistration"
@@ -20,13 +20,13 @@ func ValidatingWebhookConfigurations() kind.Kind {
 	return kind.New(kind.Definition[hooks]{
 		Kind: "ValidatingWebhookConfiguration", Plural: "validatingwebhookconfigurations", Categories: []string{"api-extensions"},
 		ClusterScoped: true,
-		Spec:          kind.PartOf(func(h *hooks) *[]v1.ValidatingWebhook { return &h.Webhooks }),
+		Spec:          kind.PartOf(func(h *hooks) *[]admissionregistrationv1.ValidatingWebhook { return &h.Webhooks }),
 		Strategy: kind.Strategy[hooks]{
 			Validate: func(_ context.Context, obj *hooks) field.ErrorList {
-				return validation.ValidateValidatingWebhookConfiguration((*v1.ValidatingWebhookConfiguration)(obj))
+				return validation.ValidateValidatingWebhookConfiguration((*admissionregistrationv1.ValidatingWebhookConfiguration)(obj))
 			},
 			ValidateUpdate: func(_ context.Context, obj, old *hooks) field.ErrorList {
-				return validation.ValidateValidatingWebhookConfigurationUpdate((*v1.ValidatingWebhookConfiguration)(obj), (*v1.ValidatingWebhookConfiguration)(old))
+				return validation.ValidateValidatingWebhookConfigurationUpdate((*admissionregistrationv1.ValidatingWebhookConfiguration)(obj), (*admissionregistrationv1.ValidatingWebhookConfiguration)(old))
 			},
 		},
 		Columns: []kind.Column[hooks]{

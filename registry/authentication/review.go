@@ -15,7 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/user"
-	"k8s.io/apiserver/pkg/endpoints/request"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"github.com/stoa-project/stoa/apis/authentication"
 	"github.com/stoa-project/stoa/registry/kind"
@@ -26,7 +26,7 @@ func SelfSubjectReviews() kind.Kind {
 	return kind.NewReview(kind.Review[authentication.SelfSubjectReview]{
 		Kind: "SelfSubjectReview", Plural: "selfsubjectreviews",
 		Answer: func(ctx context.Context, _ kind.Server, _ *authentication.SelfSubjectReview) (*authentication.SelfSubjectReview, error) {
-			caller, ok := request.UserFrom(ctx)
+			caller, ok := genericapirequest.UserFrom(ctx)
 			if !ok {
 				return nil, apierrors.NewBadRequest("no user present on request")
 			}

@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
-	"k8s.io/apiserver/pkg/endpoints/request"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"github.com/stoa-project/stoa/apis/authorization"
 	"github.com/stoa-project/stoa/apis/authorization/validation"
@@ -41,7 +41,7 @@ func LocalSubjectAccessReviews() kind.Kind {
 			if err := invalid("LocalSubjectAccessReview", validation.ValidateLocalSubjectAccessReview((*authorizationv1.LocalSubjectAccessReview)(obj))); err != nil {
 				return err
 			}
-			switch namespace := request.NamespaceValue(ctx); namespace {
+			switch namespace := genericapirequest.NamespaceValue(ctx); namespace {
 			case "":
 				return apierrors.NewBadRequest("namespace is required on this type: " + namespace)
 			case obj.Namespace:
@@ -83,7 +83,7 @@ func invalid(kind string, errs field.ErrorList) error {
 }
 
 func self(ctx context.Context) (user.Info, error) {
-	caller, ok := request.UserFrom(ctx)
+	caller, ok := genericapirequest.UserFrom(ctx)
 	if !ok {
 		return nil, apierrors.NewBadRequest("no user present on request")
 	}

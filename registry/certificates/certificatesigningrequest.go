@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/apiserver/pkg/endpoints/request"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
@@ -93,7 +93,7 @@ func prepareRequest(ctx context.Context, obj, old *certificates.CertificateSigni
 	}
 	s := &obj.Spec
 	s.Username, s.UID, s.Groups, s.Extra = "", "", nil, nil
-	info, ok := request.UserFrom(ctx)
+	info, ok := genericapirequest.UserFrom(ctx)
 	if !ok {
 		return
 	}

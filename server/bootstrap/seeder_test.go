@@ -19,8 +19,6 @@ import (
 	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 
-	corehub "github.com/stoa-project/stoa/apis/core/v1"
-	rbachub "github.com/stoa-project/stoa/apis/rbac/v1"
 	"github.com/stoa-project/stoa/server/etcd"
 )
 
@@ -40,12 +38,7 @@ func TestSeeder(t *testing.T) {
 	}
 	defer func() { _ = server.Stop(context.WithoutCancel(t.Context())) }()
 	client := server.Client()
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corehub.AddToScheme, rbachub.AddToScheme} {
-		if err := add(scheme); err != nil {
-			t.Fatal(err)
-		}
-	}
+	scheme := newScheme(t)
 	codecs := serializer.NewCodecFactory(scheme)
 	seeder := &Seeder{
 		Scheme: scheme, Options: fakeOptions{codecs},

@@ -6,31 +6,36 @@ package validation
 import (
 	"slices"
 
-	v1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
-	"k8s.io/apimachinery/pkg/api/validation/path"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // ValidateValidatingAdmissionPolicyBinding judges a binding, new or changed.
-func ValidateValidatingAdmissionPolicyBinding(obj *v1.ValidatingAdmissionPolicyBinding) field.ErrorList {
+func ValidateValidatingAdmissionPolicyBinding(obj *admissionregistrationv1.ValidatingAdmissionPolicyBinding) field.ErrorList {
 	at := field.NewPath("spec")
 	errs := validateBinding(obj.Spec.PolicyName, obj.Spec.ParamRef, obj.Spec.MatchResources, at)
+	for _, err := range errs {
+		if obj.Spec.PolicyName == "" && err.Field == "spec.policyName" {
+			err.MarkCoveredByDeclarative() // the other kind has no tag that demands it
+		}
+	}
 	return append(errs, validateActions(obj.Spec.ValidationActions, at.Child("validationActions"))...)
 }
 
 // ValidateMutatingAdmissionPolicyBinding judges a binding, new or changed.
-func ValidateMutatingAdmissionPolicyBinding(obj *v1.MutatingAdmissionPolicyBinding) field.ErrorList {
+func ValidateMutatingAdmissionPolicyBinding(obj *admissionregistrationv1.MutatingAdmissionPolicyBinding) field.ErrorList {
 	at := field.NewPath("spec")
 	errs := validateBinding(obj.Spec.PolicyName, obj.Spec.ParamRef, obj.Spec.MatchResources, at)
 	return append(errs, validateMutable(obj.Spec.MatchResources, at.Child("matchResources"))...)
 }
 
-func validateBinding(policy string, params *v1.ParamRef, match *v1.MatchResources, at *field.Path) field.ErrorList {
+func validateBinding(policy string, params *admissionregistrationv1.ParamRef, match *admissionregistrationv1.MatchResources, at *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if policy == "" {
-		errs = append(errs, field.Required(at.Child("policyName"), "").MarkCoveredByDeclarative())
+		errs = append(errs, field.Required(at.Child("policyName"), ""))
 	} else {
 		for _, msg := range apivalidation.NameIsDNSSubdomain(policy, false) {
 			errs = append(errs, field.Invalid(at.Child("policyName"), policy, msg))
@@ -45,11 +50,11 @@ func validateBinding(policy string, params *v1.ParamRef, match *v1.MatchResource
 	return errs
 }
 
-func validateParamRef(ref *v1.ParamRef, at *field.Path) field.ErrorList {
+func validateParamRef(ref *admissionregistrationv1.ParamRef, at *field.Path) field.ErrorList {
 	const both = "name and selector are mutually exclusive"
 	var errs field.ErrorList
 	if ref.Name != "" {
-		for _, msg := range path.ValidatePathSegmentName(ref.Name, false) {
+		for _, msg := range content.IsPathSegmentName(ref.Name) {
 			errs = append(errs, field.Invalid(at.Child("name"), ref.Name, msg))
 		}
 	}
@@ -63,28 +68,28 @@ func validateParamRef(ref *v1.ParamRef, at *field.Path) field.ErrorList {
 	if action := ref.ParameterNotFoundAction; action == nil || *action == "" {
 		return append(errs, field.Required(at.Child("parameterNotFoundAction"), ""))
 	}
-	return append(errs, supported(*ref.ParameterNotFoundAction, at.Child("parameterNotFoundAction"), v1.DenyAction, v1.AllowAction)...)
+	return append(errs, supported(*ref.ParameterNotFoundAction, at.Child("parameterNotFoundAction"), admissionregistrationv1.DenyAction, admissionregistrationv1.AllowAction)...)
 }
 
-func validateActions(actions []v1.ValidationAction, at *field.Path) field.ErrorList {
+func validateActions(actions []admissionregistrationv1.ValidationAction, at *field.Path) field.ErrorList {
 	if len(actions) == 0 {
 		return field.ErrorList{field.Required(at, "at least one validation action is required").MarkCoveredByDeclarative()}
 	}
 	var errs field.ErrorList
 	for i, action := range actions {
-		errs = append(errs, supported(action, at.Index(i), v1.Audit, v1.Deny, v1.Warn)...)
+		errs = append(errs, supported(action, at.Index(i), admissionregistrationv1.Audit, admissionregistrationv1.Deny, admissionregistrationv1.Warn)...)
 		if slices.Contains(actions[:i], action) {
 			errs = append(errs, field.Duplicate(at.Index(i), action))
 		}
 	}
-	if slices.Contains(actions, v1.Deny) && slices.Contains(actions, v1.Warn) {
+	if slices.Contains(actions, admissionregistrationv1.Deny) && slices.Contains(actions, admissionregistrationv1.Warn) {
 		errs = append(errs, field.Invalid(at, actions, "must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)"))
 	}
 	return errs
 }
 
-func validateMatchResources(m *v1.MatchResources, at *field.Path) field.ErrorList {
-	errs := requiredOf(m.MatchPolicy, at.Child("matchPolicy"), v1.Equivalent, v1.Exact)
+func validateMatchResources(m *admissionregistrationv1.MatchResources, at *field.Path) field.ErrorList {
+	errs := requiredOf(m.MatchPolicy, at.Child("matchPolicy"), admissionregistrationv1.Equivalent, admissionregistrationv1.Exact)
 	strict := metav1validation.LabelSelectorValidationOptions{}
 	if m.NamespaceSelector == nil {
 		errs = append(errs, field.Required(at.Child("namespaceSelector"), ""))
@@ -103,11 +108,11 @@ func validateMatchResources(m *v1.MatchResources, at *field.Path) field.ErrorLis
 	return errs
 }
 
-func validateNamedRule(rule *v1.NamedRuleWithOperations, at *field.Path) field.ErrorList {
+func validateNamedRule(rule *admissionregistrationv1.NamedRuleWithOperations, at *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for i, name := range rule.ResourceNames {
 		at := at.Child("resourceNames").Index(i)
-		for _, msg := range path.ValidatePathSegmentName(name, false) {
+		for _, msg := range content.IsPathSegmentName(name) {
 			errs = append(errs, field.Invalid(at, name, msg))
 		}
 		if slices.Contains(rule.ResourceNames[:i], name) {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	v1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	plugincel "k8s.io/apiserver/pkg/admission/plugin/cel"
@@ -65,7 +65,7 @@ func celErrors(result plugincel.CompilationResult, at *field.Path, value string)
 	}
 }
 
-func validateMatchConditions(conditions []v1.MatchCondition, stored map[string]bool, params bool, at *field.Path) field.ErrorList {
+func validateMatchConditions(conditions []admissionregistrationv1.MatchCondition, stored map[string]bool, params bool, at *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if len(conditions) > maxMatchConditions {
 		errs = append(errs, field.TooMany(at, len(conditions), maxMatchConditions))

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	v1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
@@ -27,11 +27,11 @@ const (
 
 // policy is what policies of both kinds have in common.
 type policy struct {
-	failurePolicy    *v1.FailurePolicyType
-	paramKind        *v1.ParamKind
-	matchConstraints *v1.MatchResources
-	matchConditions  []v1.MatchCondition
-	variables        []v1.Variable
+	failurePolicy    *admissionregistrationv1.FailurePolicyType
+	paramKind        *admissionregistrationv1.ParamKind
+	matchConstraints *admissionregistrationv1.MatchResources
+	matchConditions  []admissionregistrationv1.MatchCondition
+	variables        []admissionregistrationv1.Variable
 	// unchanged says that an update left the match conditions alone.
 	unchanged bool
 	// stored are the expressions that the policy had before the update.
@@ -54,12 +54,12 @@ func (p *policy) vars() plugincel.OptionalVariableDeclarations {
 }
 
 // ValidateValidatingAdmissionPolicy judges a new policy.
-func ValidateValidatingAdmissionPolicy(obj *v1.ValidatingAdmissionPolicy) field.ErrorList {
+func ValidateValidatingAdmissionPolicy(obj *admissionregistrationv1.ValidatingAdmissionPolicy) field.ErrorList {
 	return validateValidating(obj, validatingPolicy(&obj.Spec))
 }
 
 // ValidateValidatingAdmissionPolicyUpdate judges a changed policy.
-func ValidateValidatingAdmissionPolicyUpdate(obj, old *v1.ValidatingAdmissionPolicy) field.ErrorList {
+func ValidateValidatingAdmissionPolicyUpdate(obj, old *admissionregistrationv1.ValidatingAdmissionPolicy) field.ErrorList {
 	p := validatingPolicy(&obj.Spec)
 	p.compare(validatingPolicy(&old.Spec))
 	for _, v := range old.Spec.Validations {
@@ -71,12 +71,12 @@ func ValidateValidatingAdmissionPolicyUpdate(obj, old *v1.ValidatingAdmissionPol
 	return validateValidating(obj, p)
 }
 
-func validatingPolicy(s *v1.ValidatingAdmissionPolicySpec) *policy {
+func validatingPolicy(s *admissionregistrationv1.ValidatingAdmissionPolicySpec) *policy {
 	return &policy{failurePolicy: s.FailurePolicy, paramKind: s.ParamKind, matchConstraints: s.MatchConstraints,
 		matchConditions: s.MatchConditions, variables: s.Variables}
 }
 
-func validateValidating(obj *v1.ValidatingAdmissionPolicy, p *policy) field.ErrorList {
+func validateValidating(obj *admissionregistrationv1.ValidatingAdmissionPolicy, p *policy) field.ErrorList {
 	at, s := field.NewPath("spec"), &obj.Spec
 	errs := p.validate(at)
 	compiler := plain()
@@ -101,7 +101,7 @@ func validateValidating(obj *v1.ValidatingAdmissionPolicy, p *policy) field.Erro
 	}
 	for i, a := range s.AuditAnnotations {
 		errs = append(errs, p.validateAnnotation(compiler, obj.Name, &s.AuditAnnotations[i], at.Index(i))...)
-		if slices.ContainsFunc(s.AuditAnnotations[:i], func(b v1.AuditAnnotation) bool { return a.Key == b.Key }) {
+		if slices.ContainsFunc(s.AuditAnnotations[:i], func(b admissionregistrationv1.AuditAnnotation) bool { return a.Key == b.Key }) {
 			errs = append(errs, field.Duplicate(at.Index(i).Child("key"), a.Key))
 		}
 	}
@@ -110,7 +110,7 @@ func validateValidating(obj *v1.ValidatingAdmissionPolicy, p *policy) field.Erro
 
 // validate judges what policies of both kinds have, but for the variables.
 func (p *policy) validate(at *field.Path) field.ErrorList {
-	errs := requiredOf(p.failurePolicy, at.Child("failurePolicy"), v1.Fail, v1.Ignore)
+	errs := requiredOf(p.failurePolicy, at.Child("failurePolicy"), admissionregistrationv1.Fail, admissionregistrationv1.Ignore)
 	if p.paramKind != nil {
 		errs = append(errs, validateParamKind(p.paramKind, at.Child("paramKind"))...)
 	}
@@ -156,7 +156,7 @@ func (p *policy) validateVariables(c *plugincel.CompositedCompiler, at *field.Pa
 	return errs
 }
 
-func (p *policy) validateValidation(c plugincel.Compiler, v *v1.Validation, at *field.Path) field.ErrorList {
+func (p *policy) validateValidation(c plugincel.Compiler, v *admissionregistrationv1.Validation, at *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if strings.TrimSpace(v.Expression) == "" {
 		errs = append(errs, field.Required(at.Child("expression"), "expression is not specified"))
@@ -180,7 +180,7 @@ func (p *policy) validateValidation(c plugincel.Compiler, v *v1.Validation, at *
 		metav1.StatusReasonForbidden, metav1.StatusReasonInvalid, metav1.StatusReasonRequestEntityTooLarge)...)
 }
 
-func (p *policy) validateAnnotation(c plugincel.Compiler, policy string, a *v1.AuditAnnotation, at *field.Path) field.ErrorList {
+func (p *policy) validateAnnotation(c plugincel.Compiler, policy string, a *admissionregistrationv1.AuditAnnotation, at *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if policy == "" {
 		errs = append(errs, field.Invalid(at.Child("key"), a.Key, "requires metadata.name be non-empty"))
@@ -199,7 +199,7 @@ func (p *policy) validateAnnotation(c plugincel.Compiler, policy string, a *v1.A
 	}
 }
 
-func validateParamKind(kind *v1.ParamKind, at *field.Path) field.ErrorList {
+func validateParamKind(kind *admissionregistrationv1.ParamKind, at *field.Path) field.ErrorList {
 	errs := validateAPIVersion(kind.APIVersion, at.Child("apiVersion"))
 	if kind.Kind == "" {
 		return append(errs, field.Required(at.Child("kind"), ""))
@@ -239,7 +239,7 @@ func validateAPIVersion(name string, at *field.Path) field.ErrorList {
 }
 
 // ValidateValidatingAdmissionPolicyStatus judges a changed status.
-func ValidateValidatingAdmissionPolicyStatus(obj *v1.ValidatingAdmissionPolicy) field.ErrorList {
+func ValidateValidatingAdmissionPolicyStatus(obj *admissionregistrationv1.ValidatingAdmissionPolicy) field.ErrorList {
 	var errs field.ErrorList
 	if obj.Status.TypeChecking != nil {
 		at := field.NewPath("status", "typeChecking", "expressionWarnings")

@@ -6,19 +6,19 @@ package validation
 import (
 	"strings"
 
-	v1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	plugincel "k8s.io/apiserver/pkg/admission/plugin/cel"
 	"k8s.io/apiserver/pkg/admission/plugin/policy/mutating/patch"
 )
 
 // ValidateMutatingAdmissionPolicy judges a new policy.
-func ValidateMutatingAdmissionPolicy(obj *v1.MutatingAdmissionPolicy) field.ErrorList {
+func ValidateMutatingAdmissionPolicy(obj *admissionregistrationv1.MutatingAdmissionPolicy) field.ErrorList {
 	return validateMutating(&obj.Spec, mutatingPolicy(&obj.Spec))
 }
 
 // ValidateMutatingAdmissionPolicyUpdate judges a changed policy.
-func ValidateMutatingAdmissionPolicyUpdate(obj, old *v1.MutatingAdmissionPolicy) field.ErrorList {
+func ValidateMutatingAdmissionPolicyUpdate(obj, old *admissionregistrationv1.MutatingAdmissionPolicy) field.ErrorList {
 	p := mutatingPolicy(&obj.Spec)
 	p.compare(mutatingPolicy(&old.Spec))
 	for _, m := range old.Spec.Mutations {
@@ -32,12 +32,12 @@ func ValidateMutatingAdmissionPolicyUpdate(obj, old *v1.MutatingAdmissionPolicy)
 	return validateMutating(&obj.Spec, p)
 }
 
-func mutatingPolicy(s *v1.MutatingAdmissionPolicySpec) *policy {
+func mutatingPolicy(s *admissionregistrationv1.MutatingAdmissionPolicySpec) *policy {
 	return &policy{failurePolicy: s.FailurePolicy, paramKind: s.ParamKind, matchConstraints: s.MatchConstraints,
 		matchConditions: s.MatchConditions, variables: s.Variables}
 }
 
-func validateMutating(s *v1.MutatingAdmissionPolicySpec, p *policy) field.ErrorList {
+func validateMutating(s *admissionregistrationv1.MutatingAdmissionPolicySpec, p *policy) field.ErrorList {
 	at := field.NewPath("spec")
 	compiler, err := composed()
 	if err != nil {
@@ -55,44 +55,44 @@ func validateMutating(s *v1.MutatingAdmissionPolicySpec, p *policy) field.ErrorL
 	if s.ReinvocationPolicy == "" {
 		return append(errs, field.Required(at.Child("reinvocationPolicy"), ""))
 	}
-	return append(errs, supported(s.ReinvocationPolicy, at.Child("reinvocationPolicy"), v1.IfNeededReinvocationPolicy, v1.NeverReinvocationPolicy)...)
+	return append(errs, supported(s.ReinvocationPolicy, at.Child("reinvocationPolicy"), admissionregistrationv1.IfNeededReinvocationPolicy, admissionregistrationv1.NeverReinvocationPolicy)...)
 }
 
 // validateMutable refuses rules for deletes: there is nothing to mutate. The path of
 // the error has no index, as upstream.
-func validateMutable(m *v1.MatchResources, at *field.Path) field.ErrorList {
+func validateMutable(m *admissionregistrationv1.MatchResources, at *field.Path) field.ErrorList {
 	if m == nil {
 		return nil
 	}
 	var errs field.ErrorList
 	for _, rule := range m.ResourceRules {
 		for _, o := range rule.Operations {
-			errs = append(errs, supported(o, at.Child("resourceRules", "operations"), v1.OperationAll, v1.Connect, v1.Create, v1.Update)...)
+			errs = append(errs, supported(o, at.Child("resourceRules", "operations"), admissionregistrationv1.OperationAll, admissionregistrationv1.Connect, admissionregistrationv1.Create, admissionregistrationv1.Update)...)
 		}
 	}
 	return errs
 }
 
 // validateMutation demands the patch that the type names, and no other.
-func (p *policy) validateMutation(c plugincel.Compiler, m *v1.Mutation, at *field.Path) field.ErrorList {
+func (p *policy) validateMutation(c plugincel.Compiler, m *admissionregistrationv1.Mutation, at *field.Path) field.ErrorList {
 	if m.PatchType == "" {
 		return field.ErrorList{field.Required(at.Child("patchType"), "")}
 	}
-	errs := supported(m.PatchType, at.Child("patchType"), v1.PatchTypeApplyConfiguration, v1.PatchTypeJSONPatch)
+	errs := supported(m.PatchType, at.Child("patchType"), admissionregistrationv1.PatchTypeApplyConfiguration, admissionregistrationv1.PatchTypeJSONPatch)
 	if len(errs) > 0 {
 		return errs
 	}
 	vars := p.vars()
 	vars.HasPatchTypes = true
 	patches := []struct {
-		patchType  v1.PatchType
+		patchType  admissionregistrationv1.PatchType
 		field      string
 		expression *string
 		accessor   func(string) plugincel.ExpressionAccessor
 	}{
-		{v1.PatchTypeApplyConfiguration, "applyConfiguration", nil,
+		{admissionregistrationv1.PatchTypeApplyConfiguration, "applyConfiguration", nil,
 			func(e string) plugincel.ExpressionAccessor { return &patch.ApplyConfigurationCondition{Expression: e} }},
-		{v1.PatchTypeJSONPatch, "jsonPatch", nil,
+		{admissionregistrationv1.PatchTypeJSONPatch, "jsonPatch", nil,
 			func(e string) plugincel.ExpressionAccessor { return &patch.JSONPatchCondition{Expression: e} }},
 	}
 	if m.ApplyConfiguration != nil {

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	v1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -34,10 +34,10 @@ func requiredOf[T ~string](value *T, at *field.Path, values ...T) field.ErrorLis
 	return supported(*value, at, values...)
 }
 
-func validateRule(rule *v1.RuleWithOperations, at *field.Path) field.ErrorList {
+func validateRule(rule *admissionregistrationv1.RuleWithOperations, at *field.Path) field.ErrorList {
 	errs := validateList(rule.Operations, at.Child("operations"), "operations")
 	for i, o := range rule.Operations {
-		errs = append(errs, supported(o, at.Child("operations").Index(i), v1.OperationAll, v1.Connect, v1.Create, v1.Delete, v1.Update)...)
+		errs = append(errs, supported(o, at.Child("operations").Index(i), admissionregistrationv1.OperationAll, admissionregistrationv1.Connect, admissionregistrationv1.Create, admissionregistrationv1.Delete, admissionregistrationv1.Update)...)
 	}
 	// A group may be "", the core group.
 	errs = append(errs, validateList(rule.APIGroups, at.Child("apiGroups"), "API groups")...)
@@ -48,7 +48,7 @@ func validateRule(rule *v1.RuleWithOperations, at *field.Path) field.ErrorList {
 		}
 	}
 	errs = append(errs, validateResources(rule.Resources, at.Child("resources"))...)
-	return append(errs, supportedIfSet(rule.Scope, at.Child("scope"), v1.AllScopes, v1.ClusterScope, v1.NamespacedScope)...)
+	return append(errs, supportedIfSet(rule.Scope, at.Child("scope"), admissionregistrationv1.AllScopes, admissionregistrationv1.ClusterScope, admissionregistrationv1.NamespacedScope)...)
 }
 
 // validateList demands an item, and no other beside "*".

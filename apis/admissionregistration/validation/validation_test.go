@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	v1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -25,15 +25,15 @@ func checkErrors(t *testing.T, want []string, errs field.ErrorList) {
 	}
 }
 
-func hooks(change func(*v1.MutatingWebhook)) *v1.MutatingWebhookConfiguration {
-	h := v1.MutatingWebhook{
-		Name: "a.example.com", ClientConfig: v1.WebhookClientConfig{URL: new("https://example.com/a")},
-		SideEffects: new(v1.SideEffectClassNone), AdmissionReviewVersions: []string{"v1"},
+func hooks(change func(*admissionregistrationv1.MutatingWebhook)) *admissionregistrationv1.MutatingWebhookConfiguration {
+	h := admissionregistrationv1.MutatingWebhook{
+		Name: "a.example.com", ClientConfig: admissionregistrationv1.WebhookClientConfig{URL: new("https://example.com/a")},
+		SideEffects: new(admissionregistrationv1.SideEffectClassNone), AdmissionReviewVersions: []string{"v1"},
 	}
 	if change != nil {
 		change(&h)
 	}
-	return &v1.MutatingWebhookConfiguration{Webhooks: []v1.MutatingWebhook{h}}
+	return &admissionregistrationv1.MutatingWebhookConfiguration{Webhooks: []admissionregistrationv1.MutatingWebhook{h}}
 }
 
 // TestWebhookFlaws says of each flaw that it is refused in a new webhook, and
@@ -42,18 +42,20 @@ func TestWebhookFlaws(t *testing.T) {
 	t.Parallel()
 	checkErrors(t, nil, ValidateMutatingWebhookConfiguration(hooks(nil)))
 	for name, tc := range map[string]struct {
-		change func(*v1.MutatingWebhook)
+		change func(*admissionregistrationv1.MutatingWebhook)
 		want   string
 	}{
-		"side effects": {func(h *v1.MutatingWebhook) { h.SideEffects = new(v1.SideEffectClassSome) },
+		"side effects": {func(h *admissionregistrationv1.MutatingWebhook) {
+			h.SideEffects = new(admissionregistrationv1.SideEffectClassSome)
+		},
 			`webhooks[0].sideEffects: Unsupported value: "Some": supported values: "None", "NoneOnDryRun"`},
-		"review versions": {func(h *v1.MutatingWebhook) { h.AdmissionReviewVersions = []string{"v2"} },
+		"review versions": {func(h *admissionregistrationv1.MutatingWebhook) { h.AdmissionReviewVersions = []string{"v2"} },
 			`webhooks[0].admissionReviewVersions: Invalid value: ["v2"]: must include at least one of v1, v1beta1`},
-		"label": {func(h *v1.MutatingWebhook) {
+		"label": {func(h *admissionregistrationv1.MutatingWebhook) {
 			h.ObjectSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "In", Values: []string{"-"}}}}
 		}, "webhooks[0].objectSelector.matchExpressions[0].values[0]: Invalid value: \"-\": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"},
-		"condition": {func(h *v1.MutatingWebhook) {
-			h.MatchConditions = []v1.MatchCondition{{Name: "a", Expression: "nobody"}}
+		"condition": {func(h *admissionregistrationv1.MutatingWebhook) {
+			h.MatchConditions = []admissionregistrationv1.MatchCondition{{Name: "a", Expression: "nobody"}}
 		}, "webhooks[0].matchConditions[0].expression: Invalid value: \"nobody\": compilation failed: ERROR: <input>:1:1: undeclared reference to 'nobody' (in container '')\n | nobody\n | ^"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -84,45 +86,49 @@ func TestValidateResources(t *testing.T) {
 	}
 }
 
-func match() *v1.MatchResources {
-	return &v1.MatchResources{
-		MatchPolicy: new(v1.Equivalent), NamespaceSelector: &metav1.LabelSelector{}, ObjectSelector: &metav1.LabelSelector{},
-		ResourceRules: []v1.NamedRuleWithOperations{{RuleWithOperations: v1.RuleWithOperations{
-			Operations: []v1.OperationType{v1.Create}, Rule: v1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}},
+func match() *admissionregistrationv1.MatchResources {
+	return &admissionregistrationv1.MatchResources{
+		MatchPolicy: new(admissionregistrationv1.Equivalent), NamespaceSelector: &metav1.LabelSelector{}, ObjectSelector: &metav1.LabelSelector{},
+		ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{RuleWithOperations: admissionregistrationv1.RuleWithOperations{
+			Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create}, Rule: admissionregistrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}},
 		}}},
 	}
 }
 
 func TestValidatePolicy(t *testing.T) {
 	t.Parallel()
-	policy := func(change func(*v1.ValidatingAdmissionPolicySpec)) *v1.ValidatingAdmissionPolicy {
-		p := &v1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "p"}, Spec: v1.ValidatingAdmissionPolicySpec{
-			FailurePolicy: new(v1.Fail), MatchConstraints: match(),
-			Variables:   []v1.Variable{{Name: "ok", Expression: "true"}},
-			Validations: []v1.Validation{{Expression: "variables.ok", MessageExpression: "'no'"}},
+	policy := func(change func(*admissionregistrationv1.ValidatingAdmissionPolicySpec)) *admissionregistrationv1.ValidatingAdmissionPolicy {
+		p := &admissionregistrationv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "p"}, Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
+			FailurePolicy: new(admissionregistrationv1.Fail), MatchConstraints: match(),
+			Variables:   []admissionregistrationv1.Variable{{Name: "ok", Expression: "true"}},
+			Validations: []admissionregistrationv1.Validation{{Expression: "variables.ok", MessageExpression: "'no'"}},
 		}}
 		change(&p.Spec)
 		return p
 	}
 	for name, tc := range map[string]struct {
-		change func(*v1.ValidatingAdmissionPolicySpec)
+		change func(*admissionregistrationv1.ValidatingAdmissionPolicySpec)
 		want   []string
 	}{
-		"valid": {func(*v1.ValidatingAdmissionPolicySpec) {}, nil},
-		"reserved name": {func(s *v1.ValidatingAdmissionPolicySpec) {
-			s.Variables = append(s.Variables, v1.Variable{Name: "if", Expression: "1"})
+		"valid": {func(*admissionregistrationv1.ValidatingAdmissionPolicySpec) {}, nil},
+		"reserved name": {func(s *admissionregistrationv1.ValidatingAdmissionPolicySpec) {
+			s.Variables = append(s.Variables, admissionregistrationv1.Variable{Name: "if", Expression: "1"})
 		}, []string{
 			`spec.variables[1].name: Invalid value: "if": must be a valid CEL identifier`}},
-		"type": {func(s *v1.ValidatingAdmissionPolicySpec) { s.Validations[0].Expression = "1" }, []string{
+		"type": {func(s *admissionregistrationv1.ValidatingAdmissionPolicySpec) { s.Validations[0].Expression = "1" }, []string{
 			`spec.validations[0].expression: Invalid value: "1": must evaluate to bool but got int`}},
-		"line break": {func(s *v1.ValidatingAdmissionPolicySpec) { s.Validations[0].Message = "a\nb" }, []string{
+		"line break": {func(s *admissionregistrationv1.ValidatingAdmissionPolicySpec) { s.Validations[0].Message = "a\nb" }, []string{
 			"spec.validations[0].message: Invalid value: \"a\\nb\": message must not contain line breaks"}},
-		"parameters that there are not": {func(s *v1.ValidatingAdmissionPolicySpec) { s.Validations[0].Expression = "params.a" }, []string{
+		"parameters that there are not": {func(s *admissionregistrationv1.ValidatingAdmissionPolicySpec) {
+			s.Validations[0].Expression = "params.a"
+		}, []string{
 			"spec.validations[0].expression: Invalid value: \"params.a\": compilation failed: ERROR: <input>:1:1: undeclared reference to 'params' (in container '')\n | params.a\n | ^"}},
-		"group of parameters": {func(s *v1.ValidatingAdmissionPolicySpec) { s.ParamKind = &v1.ParamKind{APIVersion: "a/b/c", Kind: "K"} }, []string{
+		"group of parameters": {func(s *admissionregistrationv1.ValidatingAdmissionPolicySpec) {
+			s.ParamKind = &admissionregistrationv1.ParamKind{APIVersion: "a/b/c", Kind: "K"}
+		}, []string{
 			`spec.paramKind.apiVersion: Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c`}},
-		"annotations": {func(s *v1.ValidatingAdmissionPolicySpec) {
-			s.AuditAnnotations = []v1.AuditAnnotation{{Key: "a", ValueExpression: "'1'"}, {Key: "a", ValueExpression: " "}}
+		"annotations": {func(s *admissionregistrationv1.ValidatingAdmissionPolicySpec) {
+			s.AuditAnnotations = []admissionregistrationv1.AuditAnnotation{{Key: "a", ValueExpression: "'1'"}, {Key: "a", ValueExpression: " "}}
 		}, []string{
 			"spec.auditAnnotations[1].valueExpression: Required value: valueExpression is not specified",
 			`spec.auditAnnotations[1].key: Duplicate value: "a"`}},
@@ -131,42 +137,42 @@ func TestValidatePolicy(t *testing.T) {
 			t.Parallel()
 			p := policy(tc.change)
 			checkErrors(t, tc.want, ValidateValidatingAdmissionPolicy(p))
-			checkErrors(t, tc.want, ValidateValidatingAdmissionPolicyUpdate(p, policy(func(*v1.ValidatingAdmissionPolicySpec) {})))
+			checkErrors(t, tc.want, ValidateValidatingAdmissionPolicyUpdate(p, policy(func(*admissionregistrationv1.ValidatingAdmissionPolicySpec) {})))
 		})
 	}
-	broken := policy(func(s *v1.ValidatingAdmissionPolicySpec) {
-		s.MatchConditions = []v1.MatchCondition{{Name: "a", Expression: "nobody"}}
+	broken := policy(func(s *admissionregistrationv1.ValidatingAdmissionPolicySpec) {
+		s.MatchConditions = []admissionregistrationv1.MatchCondition{{Name: "a", Expression: "nobody"}}
 	})
 	checkErrors(t, nil, ValidateValidatingAdmissionPolicyUpdate(broken, broken)) // match conditions that stay are not compiled
 }
 
 func TestValidateMutations(t *testing.T) {
 	t.Parallel()
-	policy := func(m v1.Mutation) *v1.MutatingAdmissionPolicy {
-		return &v1.MutatingAdmissionPolicy{Spec: v1.MutatingAdmissionPolicySpec{
-			FailurePolicy: new(v1.Fail), MatchConstraints: match(), ReinvocationPolicy: v1.NeverReinvocationPolicy, Mutations: []v1.Mutation{m},
+	policy := func(m admissionregistrationv1.Mutation) *admissionregistrationv1.MutatingAdmissionPolicy {
+		return &admissionregistrationv1.MutatingAdmissionPolicy{Spec: admissionregistrationv1.MutatingAdmissionPolicySpec{
+			FailurePolicy: new(admissionregistrationv1.Fail), MatchConstraints: match(), ReinvocationPolicy: admissionregistrationv1.NeverReinvocationPolicy, Mutations: []admissionregistrationv1.Mutation{m},
 		}}
 	}
-	apply := &v1.ApplyConfiguration{Expression: "Object{}"}
-	checkErrors(t, nil, ValidateMutatingAdmissionPolicy(policy(v1.Mutation{PatchType: v1.PatchTypeApplyConfiguration, ApplyConfiguration: apply})))
+	apply := &admissionregistrationv1.ApplyConfiguration{Expression: "Object{}"}
+	checkErrors(t, nil, ValidateMutatingAdmissionPolicy(policy(admissionregistrationv1.Mutation{PatchType: admissionregistrationv1.PatchTypeApplyConfiguration, ApplyConfiguration: apply})))
 	checkErrors(t, []string{
 		`spec.mutations[0].applyConfiguration: Invalid value: "{}": must not be specified when patchType is JSONPatch`,
 		"spec.mutations[0].jsonPatch: Required value: must be specified when patchType is JSONPatch",
-	}, ValidateMutatingAdmissionPolicy(policy(v1.Mutation{PatchType: v1.PatchTypeJSONPatch, ApplyConfiguration: apply})))
-	deletes := policy(v1.Mutation{PatchType: v1.PatchTypeApplyConfiguration, ApplyConfiguration: apply})
-	deletes.Spec.MatchConstraints.ResourceRules[0].Operations = []v1.OperationType{v1.Delete}
+	}, ValidateMutatingAdmissionPolicy(policy(admissionregistrationv1.Mutation{PatchType: admissionregistrationv1.PatchTypeJSONPatch, ApplyConfiguration: apply})))
+	deletes := policy(admissionregistrationv1.Mutation{PatchType: admissionregistrationv1.PatchTypeApplyConfiguration, ApplyConfiguration: apply})
+	deletes.Spec.MatchConstraints.ResourceRules[0].Operations = []admissionregistrationv1.OperationType{admissionregistrationv1.Delete}
 	checkErrors(t, []string{`spec.matchConstraints.resourceRules.operations: Unsupported value: "DELETE": supported values: "*", "CONNECT", "CREATE", "UPDATE"`},
 		ValidateMutatingAdmissionPolicy(deletes))
 }
 
 func TestValidateBinding(t *testing.T) {
 	t.Parallel()
-	binding := func(params *v1.ParamRef, actions ...v1.ValidationAction) field.ErrorList {
-		return ValidateValidatingAdmissionPolicyBinding(&v1.ValidatingAdmissionPolicyBinding{
-			Spec: v1.ValidatingAdmissionPolicyBindingSpec{PolicyName: "p", ParamRef: params, ValidationActions: actions}})
+	binding := func(params *admissionregistrationv1.ParamRef, actions ...admissionregistrationv1.ValidationAction) field.ErrorList {
+		return ValidateValidatingAdmissionPolicyBinding(&admissionregistrationv1.ValidatingAdmissionPolicyBinding{
+			Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{PolicyName: "p", ParamRef: params, ValidationActions: actions}})
 	}
-	checkErrors(t, nil, binding(nil, v1.Deny, v1.Audit))
-	both := binding(&v1.ParamRef{Name: "a", Selector: &metav1.LabelSelector{}, ParameterNotFoundAction: new(v1.AllowAction)}, v1.Warn, v1.Warn, v1.Deny)
+	checkErrors(t, nil, binding(nil, admissionregistrationv1.Deny, admissionregistrationv1.Audit))
+	both := binding(&admissionregistrationv1.ParamRef{Name: "a", Selector: &metav1.LabelSelector{}, ParameterNotFoundAction: new(admissionregistrationv1.AllowAction)}, admissionregistrationv1.Warn, admissionregistrationv1.Warn, admissionregistrationv1.Deny)
 	got := make([]string, len(both))
 	for i, err := range both {
 		got[i] = err.Field + " " + string(err.Type)
@@ -176,5 +182,5 @@ func TestValidateBinding(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	checkErrors(t, []string{"spec.paramRef: Required value: one of name or selector must be specified", "spec.paramRef.parameterNotFoundAction: Required value"},
-		binding(&v1.ParamRef{}, v1.Deny))
+		binding(&admissionregistrationv1.ParamRef{}, admissionregistrationv1.Deny))
 }

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	v1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
@@ -28,11 +28,11 @@ type options struct {
 // hook is a webhook of either kind. The fields of a validating webhook are all
 // fields of a mutating one.
 type hook struct {
-	v1.ValidatingWebhook
-	reinvocation *v1.ReinvocationPolicyType
+	admissionregistrationv1.ValidatingWebhook
+	reinvocation *admissionregistrationv1.ReinvocationPolicyType
 }
 
-func validatingHooks(obj *v1.ValidatingWebhookConfiguration) []hook {
+func validatingHooks(obj *admissionregistrationv1.ValidatingWebhookConfiguration) []hook {
 	out := make([]hook, len(obj.Webhooks))
 	for i := range obj.Webhooks {
 		out[i].ValidatingWebhook = obj.Webhooks[i]
@@ -40,10 +40,10 @@ func validatingHooks(obj *v1.ValidatingWebhookConfiguration) []hook {
 	return out
 }
 
-func mutatingHooks(obj *v1.MutatingWebhookConfiguration) []hook {
+func mutatingHooks(obj *admissionregistrationv1.MutatingWebhookConfiguration) []hook {
 	out := make([]hook, len(obj.Webhooks))
 	for i, w := range obj.Webhooks {
-		out[i] = hook{v1.ValidatingWebhook{
+		out[i] = hook{admissionregistrationv1.ValidatingWebhook{
 			Name: w.Name, ClientConfig: w.ClientConfig, Rules: w.Rules, FailurePolicy: w.FailurePolicy, MatchPolicy: w.MatchPolicy,
 			NamespaceSelector: w.NamespaceSelector, ObjectSelector: w.ObjectSelector, SideEffects: w.SideEffects,
 			TimeoutSeconds: w.TimeoutSeconds, AdmissionReviewVersions: w.AdmissionReviewVersions, MatchConditions: w.MatchConditions,
@@ -53,22 +53,22 @@ func mutatingHooks(obj *v1.MutatingWebhookConfiguration) []hook {
 }
 
 // ValidateValidatingWebhookConfiguration judges a new configuration.
-func ValidateValidatingWebhookConfiguration(obj *v1.ValidatingWebhookConfiguration) field.ErrorList {
+func ValidateValidatingWebhookConfiguration(obj *admissionregistrationv1.ValidatingWebhookConfiguration) field.ErrorList {
 	return validateHooks(validatingHooks(obj), options{})
 }
 
 // ValidateValidatingWebhookConfigurationUpdate judges a changed configuration.
-func ValidateValidatingWebhookConfigurationUpdate(obj, old *v1.ValidatingWebhookConfiguration) field.ErrorList {
+func ValidateValidatingWebhookConfigurationUpdate(obj, old *admissionregistrationv1.ValidatingWebhookConfiguration) field.ErrorList {
 	return validateHooks(validatingHooks(obj), forgiven(validatingHooks(obj), validatingHooks(old)))
 }
 
 // ValidateMutatingWebhookConfiguration judges a new configuration.
-func ValidateMutatingWebhookConfiguration(obj *v1.MutatingWebhookConfiguration) field.ErrorList {
+func ValidateMutatingWebhookConfiguration(obj *admissionregistrationv1.MutatingWebhookConfiguration) field.ErrorList {
 	return validateHooks(mutatingHooks(obj), options{})
 }
 
 // ValidateMutatingWebhookConfigurationUpdate judges a changed configuration.
-func ValidateMutatingWebhookConfigurationUpdate(obj, old *v1.MutatingWebhookConfiguration) field.ErrorList {
+func ValidateMutatingWebhookConfigurationUpdate(obj, old *admissionregistrationv1.MutatingWebhookConfiguration) field.ErrorList {
 	return validateHooks(mutatingHooks(obj), forgiven(mutatingHooks(obj), mutatingHooks(old)))
 }
 
@@ -91,8 +91,8 @@ func forgiven(hooks, old []hook) options {
 	return o
 }
 
-func noSideEffects() []v1.SideEffectClass {
-	return []v1.SideEffectClass{v1.SideEffectClassNone, v1.SideEffectClassNoneOnDryRun}
+func noSideEffects() []admissionregistrationv1.SideEffectClass {
+	return []admissionregistrationv1.SideEffectClass{admissionregistrationv1.SideEffectClassNone, admissionregistrationv1.SideEffectClassNoneOnDryRun}
 }
 
 // reviewVersions are those of AdmissionReview that the server speaks.
@@ -122,9 +122,9 @@ func validateHook(h *hook, o options, at *field.Path) field.ErrorList {
 	for i := range h.Rules {
 		errs = append(errs, validateRule(&h.Rules[i], at.Child("rules").Index(i))...)
 	}
-	errs = append(errs, supportedIfSet(h.FailurePolicy, at.Child("failurePolicy"), v1.Fail, v1.Ignore)...)
-	errs = append(errs, supportedIfSet(h.MatchPolicy, at.Child("matchPolicy"), v1.Equivalent, v1.Exact)...)
-	errs = append(errs, supportedIfSet(h.reinvocation, at.Child("reinvocationPolicy"), v1.IfNeededReinvocationPolicy, v1.NeverReinvocationPolicy)...)
+	errs = append(errs, supportedIfSet(h.FailurePolicy, at.Child("failurePolicy"), admissionregistrationv1.Fail, admissionregistrationv1.Ignore)...)
+	errs = append(errs, supportedIfSet(h.MatchPolicy, at.Child("matchPolicy"), admissionregistrationv1.Equivalent, admissionregistrationv1.Exact)...)
+	errs = append(errs, supportedIfSet(h.reinvocation, at.Child("reinvocationPolicy"), admissionregistrationv1.IfNeededReinvocationPolicy, admissionregistrationv1.NeverReinvocationPolicy)...)
 	errs = append(errs, validateSideEffects(h.SideEffects, o, at.Child("sideEffects"))...)
 	if t := h.TimeoutSeconds; t != nil && (*t < 1 || *t > 30) {
 		errs = append(errs, field.Invalid(at.Child("timeoutSeconds"), *t, "the timeout value must be between 1 and 30 seconds"))
@@ -139,10 +139,10 @@ func validateHook(h *hook, o options, at *field.Path) field.ErrorList {
 	return errs
 }
 
-func validateSideEffects(class *v1.SideEffectClass, o options, at *field.Path) field.ErrorList {
+func validateSideEffects(class *admissionregistrationv1.SideEffectClass, o options, at *field.Path) field.ErrorList {
 	allowed := noSideEffects()
 	if o.sideEffects {
-		allowed = append(allowed, v1.SideEffectClassSome, v1.SideEffectClassUnknown)
+		allowed = append(allowed, admissionregistrationv1.SideEffectClassSome, admissionregistrationv1.SideEffectClassUnknown)
 	}
 	if class == nil {
 		names := make([]string, len(allowed))
@@ -154,7 +154,7 @@ func validateSideEffects(class *v1.SideEffectClass, o options, at *field.Path) f
 	return supported(*class, at, allowed...)
 }
 
-func validateClient(c *v1.WebhookClientConfig, at *field.Path) field.ErrorList {
+func validateClient(c *admissionregistrationv1.WebhookClientConfig, at *field.Path) field.ErrorList {
 	switch {
 	case (c.URL == nil) == (c.Service == nil):
 		return field.ErrorList{field.Required(at, "exactly one of url or service is required")}

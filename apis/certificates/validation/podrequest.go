@@ -14,7 +14,7 @@ import (
 	"slices"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -113,7 +113,7 @@ func validateKey(key any, at *field.Path) field.ErrorList {
 // ValidatePodCertificateRequestUpdate judges a change of metadata: nothing else may
 // change.
 func ValidatePodCertificateRequestUpdate(obj, old *certificatesv1.PodCertificateRequest) field.ErrorList {
-	if equality.Semantic.DeepEqual(obj.Spec, old.Spec) {
+	if apiequality.Semantic.DeepEqual(obj.Spec, old.Spec) {
 		return nil
 	}
 	s := obj.Spec

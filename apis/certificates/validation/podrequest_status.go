@@ -14,7 +14,7 @@ import (
 	"time"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -50,7 +50,7 @@ func ValidatePodCertificateRequestStatus(obj, old *certificatesv1.PodCertificate
 		want = certificatesv1.PodCertificateRequestStatus{Conditions: obj.Status.Conditions}
 		msg = "non-condition status fields must be empty when denying or failing the PodCertificateRequest"
 	}
-	if equality.Semantic.DeepEqual(obj.Status, want) {
+	if apiequality.Semantic.DeepEqual(obj.Status, want) {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(at, field.OmitValueType{}, msg)}

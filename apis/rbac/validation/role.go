@@ -5,7 +5,7 @@ package validation
 
 import (
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -13,7 +13,7 @@ import (
 
 // ValidateName says what is wrong with the name of a role or binding. It may be
 // anything that a URL can hold.
-func ValidateName(name string, _ bool) []string { return path.IsValidPathSegmentName(name) }
+func ValidateName(name string, _ bool) []string { return content.IsPathSegmentName(name) }
 
 // ValidateRole judges a role, new or changed.
 func ValidateRole(obj *rbacv1.Role) field.ErrorList {
