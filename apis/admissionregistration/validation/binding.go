@@ -19,7 +19,7 @@ func ValidateValidatingAdmissionPolicyBinding(obj *admissionregistrationv1.Valid
 	errs := validateBinding(obj.Spec.PolicyName, obj.Spec.ParamRef, obj.Spec.MatchResources, at)
 	for _, err := range errs {
 		if obj.Spec.PolicyName == "" && err.Field == "spec.policyName" {
-			err.MarkCoveredByDeclarative() // the other kind has no tag that demands it
+			_ = err.MarkCoveredByDeclarative() // the other kind has no tag that demands it
 		}
 	}
 	return append(errs, validateActions(obj.Spec.ValidationActions, at.Child("validationActions"))...)

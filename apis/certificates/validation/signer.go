@@ -32,7 +32,7 @@ func ValidateSignerName(name string, at *field.Path) field.ErrorList {
 	if !strings.Contains(domain, ".") {
 		errs = append(errs, field.Invalid(at, domain, "should be a domain with at least two segments separated by dots"))
 	}
-	errs = append(errs, validateLabels(path, func(label string) []string { return validation.IsDNS1123Subdomain(label) }, at)...)
+	errs = append(errs, validateLabels(path, validation.IsDNS1123Subdomain, at)...)
 	if len(name) > maxSignerName {
 		errs = append(errs, field.TooLong(at, "" /* not printed */, maxSignerName))
 	}
