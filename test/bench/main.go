@@ -84,9 +84,9 @@ func run(ctx context.Context, s settings) error {
 		}
 	}
 	var r report
-	parts := []func(context.Context, settings, *report) error{measureStarts, measureInProcess, measureYardsticks, measureLoad}
+	parts := []func(context.Context, settings, *report) error{measureStarts, measureDropIn, measureInProcess, measureYardsticks, measureLoad}
 	if s.run != "" {
-		parts = parts[2:]
+		parts = parts[3:]
 	}
 	for _, part := range parts {
 		if err := part(ctx, s, &r); err != nil {
