@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -59,7 +60,7 @@ func newIdentity(ctx context.Context, c CompletedOptions) (*identity, error) {
 		certFile, keyFile := c.Serving.CertFile, c.Serving.KeyFile
 		if certFile == "" {
 			var err error
-			if certFile, keyFile, err = c.Serving.signItself(c.advertise); err != nil {
+			if certFile, keyFile, err = c.Serving.signItself(c.advertise, c.serviceIPs()); err != nil {
 				return nil, err
 			}
 		}
@@ -139,6 +140,9 @@ func (i *identity) issueServing(ctx context.Context, c CompletedOptions) error {
 	if c.Run.ExternalHost != "" {
 		hosts = append(hosts, c.Run.ExternalHost)
 	}
+	for _, ip := range c.serviceIPs() {
+		hosts = append(hosts, ip.String())
+	}
 	pair, err := i.authority.EnsureServing(ctx, servingName, pki.Serving{Hosts: hosts})
 	if err != nil {
 		return err
@@ -150,6 +154,20 @@ func (i *identity) issueServing(ctx context.Context, c CompletedOptions) error {
 		i.serving, err = dynamiccertificates.NewDynamicServingContentFromFiles("serving-cert", pair.CertFile, pair.KeyFile)
 	}
 	return err
+}
+
+// serviceIPs are the addresses of the service kubernetes, by which pods name the
+// server: the first of each range.
+func (c CompletedOptions) serviceIPs() []net.IP {
+	ranges, err := c.Service.ranges()
+	if err != nil {
+		return nil // Validate has said so
+	}
+	var out []net.IP
+	for _, r := range ranges {
+		out = append(out, r.Addr().Next().AsSlice())
+	}
+	return out
 }
 
 // loopback returns a client for the server itself, which recognises it by a token,

@@ -85,7 +85,7 @@ func (o *KubeletOptions) Validate() []error {
 
 // client returns a client that shows the certificate of the options, or own.
 func (o *KubeletOptions) client(own func() (*tls.Certificate, error)) (*kubelet.Client, error) {
-	config := kubelet.Config{Port: int(o.Port), Timeout: o.Timeout, Certificate: own} //nolint:gosec // a port
+	config := kubelet.Config{Port: int(o.Port), Timeout: o.Timeout, Certificate: own}
 	for _, name := range o.AddressTypes {
 		config.AddressTypes = append(config.AddressTypes, corev1.NodeAddressType(name))
 	}

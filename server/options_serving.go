@@ -100,11 +100,11 @@ func (o *ServingOptions) advertiseAddress(ctx context.Context, set net.IP) (net.
 
 // signItself makes a certificate in CertDir, unless there is one, that clients have
 // no reason to trust, and returns its files.
-func (o *ServingOptions) signItself(advertise net.IP) (certFile, keyFile string, err error) {
+func (o *ServingOptions) signItself(advertise net.IP, more []net.IP) (certFile, keyFile string, err error) {
 	upstream := *o.SecureServingOptions
 	upstream.BindPort = defaultPort // without a port it would do nothing
 	upstream.ServerCert.CertDirectory, upstream.ServerCert.PairName = o.CertDir, servingName
-	err = upstream.MaybeDefaultWithSelfSignedCerts(advertise.String(), []string{"kubernetes.default.svc", "kubernetes.default", "kubernetes"}, nil)
+	err = upstream.MaybeDefaultWithSelfSignedCerts(advertise.String(), []string{"kubernetes.default.svc", "kubernetes.default", "kubernetes"}, more)
 	if err != nil {
 		return "", "", fmt.Errorf("error creating self-signed certificates: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -168,10 +169,8 @@ func chooseContainer(pod *corev1.Pod, name string) (string, error) {
 	case name == "":
 		return "", apierrors.NewBadRequest(fmt.Sprintf("a container name must be specified for pod %s, choose one of: %s", pod.Name, names))
 	}
-	for _, known := range names {
-		if known == name {
-			return name, nil
-		}
+	if slices.Contains(names, name) {
+		return name, nil
 	}
 	return "", apierrors.NewBadRequest(fmt.Sprintf("container %s is not valid for pod %s", name, pod.Name))
 }

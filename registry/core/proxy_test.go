@@ -18,13 +18,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
-	"k8s.io/apiserver/pkg/endpoints/request"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	apirest "k8s.io/apiserver/pkg/registry/rest"
 
 	"github.com/stoa-project/stoa/apis/core"
-	"github.com/stoa-project/stoa/registry/core/kubelet"
-
 	registry "github.com/stoa-project/stoa/registry/core"
+	"github.com/stoa-project/stoa/registry/core/kubelet"
 )
 
 // network is one in which a single machine has every address.
@@ -136,7 +135,7 @@ func TestProxies(t *testing.T) {
 				o.Path = tc.option
 			}
 			recorder := httptest.NewRecorder()
-			ctx := request.WithNamespace(t.Context(), "default")
+			ctx := genericapirequest.WithNamespace(t.Context(), "default")
 			handler, err := connecter.Connect(ctx, tc.id, options, responder{recorder})
 			if diff := cmp.Diff(tc.err, text(err)); diff != "" {
 				t.Fatalf("error (-want +got):\n%s", diff)
@@ -161,10 +160,10 @@ func TestStreamsNeedCreate(t *testing.T) {
 		connecter := paths[path].(apirest.Connecter)
 		options, _, _ := connecter.NewConnectOptions()
 		for verb, want := range map[string]string{"create": "", "get": `pods "p" is forbidden: only get`} {
-			ctx := request.WithRequestInfo(request.WithNamespace(t.Context(), "default"), &request.RequestInfo{
+			ctx := genericapirequest.WithRequestInfo(genericapirequest.WithNamespace(t.Context(), "default"), &genericapirequest.RequestInfo{
 				IsResourceRequest: true, Verb: verb, Resource: "pods", Name: "p", Namespace: "default",
 			})
-			ctx = request.WithUser(ctx, &user.DefaultInfo{Name: "u"})
+			ctx = genericapirequest.WithUser(ctx, &user.DefaultInfo{Name: "u"})
 			if pf, ok := options.(*corev1.PodPortForwardOptions); ok {
 				pf.Ports = []int32{80, 81}
 			}

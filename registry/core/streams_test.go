@@ -21,7 +21,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/httpstream"
 	apirest "k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -30,6 +29,8 @@ import (
 	"k8s.io/client-go/tools/remotecommand"
 	"k8s.io/client-go/transport/spdy"
 	"k8s.io/client-go/util/exec"
+	"k8s.io/klog/v2"
+	"k8s.io/streaming/pkg/httpstream"
 
 	"github.com/stoa-project/stoa/apis/core"
 	"github.com/stoa-project/stoa/registry/core/kubelet/kubelettest"
@@ -262,17 +263,18 @@ func TestPortForward(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tunnel, err := portforward.NewSPDYOverWebsocketDialer(target, api.Config())
+	tunnel, err := portforward.NewSPDYOverWebsocketDialerForStreamingWithLogger(klog.FromContext(t.Context()), target, api.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for protocol, dialer := range map[string]httpstream.Dialer{
-		"SPDY": spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, target), "WebSocket": tunnel,
+		"SPDY": spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost, target), "WebSocket": tunnel,
 	} {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
-			stop, ready := make(chan struct{}), make(chan struct{})
-			forwarder, err := portforward.NewOnAddresses(dialer, []string{"127.0.0.1"}, []string{"0:80"}, stop, ready, io.Discard, io.Discard)
+			ctx, stop := context.WithCancel(t.Context())
+			ready := make(chan struct{})
+			forwarder, err := portforward.NewOnAddressesForStreamingWithContext(ctx, dialer, []string{"127.0.0.1"}, []string{"0:80"}, ready, io.Discard, io.Discard)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -283,7 +285,7 @@ func TestPortForward(t *testing.T) {
 				}
 			})
 			defer done.Wait()
-			defer close(stop)
+			defer stop()
 			select {
 			case <-ready:
 			case <-t.Context().Done():

@@ -65,7 +65,7 @@ func (o *Options) run(ctx context.Context, ready func()) error {
 		return utilerrors.NewAggregate(errs)
 	}
 	for _, warning := range o.Warnings() {
-		logger.Info("Warning: " + warning) //nolint:logcheck // the text is the warning
+		logger.Info("Warning: " + warning)
 	}
 	completed, err := o.Server.Complete(ctx)
 	if err != nil {

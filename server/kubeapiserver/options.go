@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -38,8 +37,6 @@ type Options struct {
 	Logging *v1.LoggingConfiguration
 	// Tokens are the keys of service account tokens.
 	Tokens TokenOptions
-	// ClusterIPs are the ranges of the addresses of services.
-	ClusterIPs string
 	// PrintVersion prints the version and ends.
 	PrintVersion string
 
@@ -110,10 +107,6 @@ func (o *Options) addOwnFlags(sections *cliflag.NamedFlagSets) {
 	tokens.StringSliceVar(&o.Tokens.Audiences, "api-audiences", nil, "Identifiers of the API.")
 	for _, name := range []string{"service-account-issuer", "service-account-key-file", "service-account-signing-key-file", "api-audiences"} {
 		o.ignored[name] = true
-	}
-	if everything := o.Server.Flags(); everything.Lookup("service-cluster-ip-range") == nil {
-		sections.FlagSet(sectionIgnored).StringVar(&o.ClusterIPs, "service-cluster-ip-range", "", "A CIDR notation IP range from which to assign service cluster IPs. Max of two dual-stack CIDRs is allowed.")
-		o.ignored["service-cluster-ip-range"] = true
 	}
 	sections.FlagSet("global").StringVar(&o.PrintVersion, "version", "", "Print the version of Kubernetes and quit.")
 	sections.FlagSet("global").Lookup("version").NoOptDefVal = "true"
@@ -186,13 +179,6 @@ func (o *Options) Validate() []error {
 	})
 	errs = append(errs, validateModes(o.Server.Authorization.Modes)...)
 	errs = append(errs, o.Tokens.validate()...)
-	if o.ClusterIPs != "" {
-		for text := range strings.SplitSeq(o.ClusterIPs, ",") {
-			if _, err := netip.ParsePrefix(text); err != nil {
-				errs = append(errs, fmt.Errorf("--service-cluster-ip-range: invalid CIDR address: %s", text))
-			}
-		}
-	}
 	return errs
 }
 

@@ -153,9 +153,9 @@ func TestCommand(t *testing.T) {
 			command.SetErr(&out)
 			command.SilenceErrors = true
 			err := command.ExecuteContext(t.Context())
-			if got := ""; err != nil {
-				if got = err.Error(); got != tc.err {
-					t.Errorf("error %q, want %q", got, tc.err)
+			if err != nil {
+				if err.Error() != tc.err {
+					t.Errorf("error %q, want %q", err, tc.err)
 				}
 			} else if tc.err != "" || !strings.Contains(out.String(), tc.out) {
 				t.Errorf("no error, output:\n%s", out.String())
