@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	crdserver "k8s.io/apiextensions-apiserver/pkg/apiserver"
 	crdinformers "k8s.io/apiextensions-apiserver/pkg/client/informers/externalversions/apiextensions/v1"
@@ -157,8 +158,8 @@ func (a *assembly) servesServices() bool {
 // publish serves the OpenAPI documents of all servers at the one in front.
 func (a *assembly) publish(front *genericapiserver.GenericAPIServer, config *genericapiserver.Config) {
 	publisher := &openapi.Publisher{V2: config.OpenAPIConfig, V3: config.OpenAPIV3Config, Remotes: a.remotes}
-	for i := len(a.members) - 1; i >= 0; i-- {
-		publisher.Containers = append(publisher.Containers, a.members[i].Handler.GoRestfulContainer)
+	for _, member := range slices.Backward(a.members) {
+		publisher.Containers = append(publisher.Containers, member.Handler.GoRestfulContainer)
 	}
 	if a.crds != nil {
 		publisher.Definitions = a.crds.Lister()

@@ -9,7 +9,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/version"
+	apimachineryversion "k8s.io/apimachinery/pkg/version"
 	"k8s.io/apiserver/pkg/endpoints/discovery"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	apiregistration "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
@@ -66,7 +66,7 @@ func (l customGroupList) RemoveAPIServiceToSync(name string) {
 }
 
 func (l customGroupList) publish(group string) {
-	names := slices.SortedFunc(maps.Keys(l.versions[group]), func(a, b string) int { return version.CompareKubeAwareVersionStrings(b, a) })
+	names := slices.SortedFunc(maps.Keys(l.versions[group]), func(a, b string) int { return apimachineryversion.CompareKubeAwareVersionStrings(b, a) })
 	if len(names) == 0 {
 		delete(l.versions, group)
 		l.manager.RemoveGroup(group)

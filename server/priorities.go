@@ -72,7 +72,7 @@ func priorityOf(scheme *runtime.Scheme, gv schema.GroupVersion) priority {
 	}
 	if p.version == 0 {
 		after := slices.Index(scheme.PrioritizedVersionsForGroup(gv.Group), gv)
-		p.version = max(1, firstVersion-int32(max(0, after))) //nolint:gosec // a group has few versions
+		p.version = max(1, firstVersion-int32(max(0, after)))
 	}
 	return p
 }

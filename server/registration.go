@@ -15,7 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	genericrequest "k8s.io/apiserver/pkg/endpoints/request"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
@@ -79,7 +79,7 @@ func (a *assembly) registerVersions(ctx context.Context, front *aggregator.APIAg
 func (a *assembly) seed(ctx context.Context, services []*apiregistration.APIService) {
 	store := registrationstore.NewREST(aggregatorscheme.Scheme, a.serviceStorage(always))
 	defer store.Destroy()
-	ctx = genericrequest.WithNamespace(ctx, metav1.NamespaceNone)
+	ctx = genericapirequest.WithNamespace(ctx, metav1.NamespaceNone)
 	var group errgroup.Group
 	for _, service := range services {
 		group.Go(func() error {

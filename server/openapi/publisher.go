@@ -6,6 +6,7 @@ package openapi
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -59,7 +60,7 @@ type source struct {
 	// etag changes with everything that the document is built from.
 	etag string
 	// build returns it as JSON.
-	build func() ([]byte, error)
+	build func(context.Context) ([]byte, error)
 }
 
 // document is a built document in one media type, compressed.
@@ -89,7 +90,7 @@ func mediaTypes(version string) []runtime.SerializerInfo {
 
 // serveV2 answers with the one document of version 2.
 func (p *Publisher) serveV2(w http.ResponseWriter, r *http.Request) {
-	p.serve(w, r, v2Path, p.v2(), mediaTypes("v2"), handler.ToProtoBinary)
+	p.serve(w, r, v2Path, p.v2(r.Context()), mediaTypes("v2"), handler.ToProtoBinary)
 }
 
 // serveRoot lists the documents of version 3.
@@ -100,7 +101,7 @@ func (p *Publisher) serveRoot(w http.ResponseWriter, r *http.Request) {
 		out.Paths[name] = handler3.OpenAPIV3DiscoveryGroupVersion{ServerRelativeURL: location(name, s.etag)}
 	}
 	if p.Remotes != nil {
-		for name, at := range p.Remotes.roots() {
+		for name, at := range p.Remotes.roots(r.Context()) {
 			if _, ok := sources[name]; !ok {
 				out.Paths[name] = handler3.OpenAPIV3DiscoveryGroupVersion{ServerRelativeURL: at}
 			}
@@ -158,7 +159,7 @@ func (p *Publisher) serve(w http.ResponseWriter, r *http.Request, name string, s
 	if kind == "json" {
 		convert, sent = nil, types[0].MediaType
 	}
-	compressed, err := p.document(name+" "+sent, s, convert)
+	compressed, err := p.document(r.Context(), name+" "+sent, s, convert)
 	if err != nil {
 		klog.FromContext(r.Context()).Error(err, "Could not build OpenAPI document", "document", name)
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -181,13 +182,13 @@ func (p *Publisher) serve(w http.ResponseWriter, r *http.Request, name string, s
 
 // document returns a document in one media type, and builds it if the one that is
 // kept is of another state.
-func (p *Publisher) document(key string, s source, convert func([]byte) ([]byte, error)) ([]byte, error) {
+func (p *Publisher) document(ctx context.Context, key string, s source, convert func([]byte) ([]byte, error)) ([]byte, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if kept, ok := p.kept[key]; ok && kept.etag == s.etag {
 		return kept.data, nil
 	}
-	data, err := s.build()
+	data, err := s.build(ctx)
 	if err != nil {
 		return nil, err
 	}

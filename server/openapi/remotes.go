@@ -18,7 +18,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apiserver/pkg/authentication/user"
-	"k8s.io/apiserver/pkg/endpoints/request"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/util/webhook"
 	"k8s.io/client-go/transport"
 	"k8s.io/klog/v2"
@@ -107,7 +107,7 @@ func (r *Remotes) state(s *apiregistration.APIService) *remoteState {
 
 // each calls refresh for all servers at once if what is known is old, and waits for
 // those of which nothing is known.
-func (r *Remotes) each(asked func(*remoteState) *time.Time, refresh func(context.Context, *apiregistration.APIService, *remoteState) error) []*apiregistration.APIService {
+func (r *Remotes) each(ctx context.Context, asked func(*remoteState) *time.Time, refresh func(context.Context, *apiregistration.APIService, *remoteState) error) []*apiregistration.APIService {
 	services := r.available()
 	var first sync.WaitGroup
 	for _, s := range services {
@@ -123,10 +123,10 @@ func (r *Remotes) each(asked func(*remoteState) *time.Time, refresh func(context
 			continue
 		}
 		fetch := func() {
-			ctx, cancel := context.WithTimeout(context.Background(), fresh/2)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fresh/2) // others wait for it too
 			defer cancel()
 			if err := refresh(ctx, s, state); err != nil {
-				klog.Background().V(2).Info("Could not fetch OpenAPI of an aggregated server", "apiService", s.Name, "err", err)
+				klog.FromContext(ctx).V(2).Info("Could not fetch OpenAPI of an aggregated server", "apiService", s.Name, "err", err)
 				state.mu.Lock()
 				*asked(state) = time.Now().Add(retryAfter - fresh)
 				state.mu.Unlock()
@@ -151,9 +151,9 @@ func (r *Remotes) each(asked func(*remoteState) *time.Time, refresh func(context
 }
 
 // roots are the places of the documents of version 3, by version.
-func (r *Remotes) roots() map[string]string {
+func (r *Remotes) roots(ctx context.Context) map[string]string {
 	out := map[string]string{}
-	for _, s := range r.each(func(s *remoteState) *time.Time { return &s.rootAsked }, r.fetchRoot) {
+	for _, s := range r.each(ctx, func(s *remoteState) *time.Time { return &s.rootAsked }, r.fetchRoot) {
 		state := r.state(s)
 		state.mu.Lock()
 		if state.root != "" {
@@ -178,7 +178,7 @@ func (r *Remotes) fetchRoot(ctx context.Context, s *apiregistration.APIService, 
 	if err != nil {
 		return err
 	}
-	at := ""
+	var at string
 	switch status {
 	case http.StatusOK:
 		var listed handler3.OpenAPIV3Discovery
@@ -202,7 +202,7 @@ func (r *Remotes) fetchRoot(ctx context.Context, s *apiregistration.APIService, 
 }
 
 // specs are the parts of the document of version 2.
-func (r *Remotes) specs() []*remoteSpec {
+func (r *Remotes) specs(ctx context.Context) []*remoteSpec {
 	var out []*remoteSpec
 	refresh := func(ctx context.Context, s *apiregistration.APIService, state *remoteState) error {
 		fetched, err := r.fetchSpec(ctx, s)
@@ -216,7 +216,7 @@ func (r *Remotes) specs() []*remoteSpec {
 		}
 		return nil
 	}
-	for _, s := range r.each(func(s *remoteState) *time.Time { return &s.specAsked }, refresh) {
+	for _, s := range r.each(ctx, func(s *remoteState) *time.Time { return &s.specAsked }, refresh) {
 		state := r.state(s)
 		state.mu.Lock()
 		if state.spec != nil {
@@ -287,7 +287,7 @@ func (r *Remotes) serveConverted(w http.ResponseWriter, incoming *http.Request, 
 
 // get fetches a path of a server.
 func (r *Remotes) get(ctx context.Context, s *apiregistration.APIService, path string) (data []byte, status int, err error) {
-	outgoing, err := http.NewRequestWithContext(request.WithUser(ctx, &user.DefaultInfo{Name: aggregatorUser}), http.MethodGet, path, http.NoBody)
+	outgoing, err := http.NewRequestWithContext(genericapirequest.WithUser(ctx, &user.DefaultInfo{Name: aggregatorUser}), http.MethodGet, path, http.NoBody)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -319,7 +319,7 @@ func (r *Remotes) do(outgoing *http.Request, s *apiregistration.APIService) (*ht
 	if err != nil {
 		return nil, err
 	}
-	who, ok := request.UserFrom(outgoing.Context())
+	who, ok := genericapirequest.UserFrom(outgoing.Context())
 	if !ok {
 		return nil, errors.New("request without a user") // its headers could name any
 	}

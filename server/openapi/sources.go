@@ -51,7 +51,7 @@ func (p *Publisher) staticSources() map[string]source {
 		for _, service := range container.RegisteredWebServices() {
 			name := strings.TrimPrefix(service.RootPath(), "/")
 			if _, ok := out[name]; !ok { // the first server of the chain answers
-				out[name] = source{etag: hash(state, routeState(service)), build: func() ([]byte, error) { return p.staticV3(name, service) }}
+				out[name] = source{etag: hash(state, routeState(service)), build: func(ctx context.Context) ([]byte, error) { return p.staticV3(ctx, name, service) }}
 			}
 		}
 	}
@@ -88,11 +88,11 @@ func hash(parts ...string) string {
 
 // staticV3 has upstream build the document of one web service and takes it out of
 // the handler that serves it.
-func (p *Publisher) staticV3(name string, service *restful.WebService) ([]byte, error) {
+func (p *Publisher) staticV3(ctx context.Context, name string, service *restful.WebService) ([]byte, error) {
 	container, m := restful.NewContainer(), mux.NewPathRecorderMux("openapi")
 	container.Add(service)
 	routes.OpenAPI{V3Config: p.V3}.InstallV3(container, m)
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, v3Path+"/"+name, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, v3Path+"/"+name, http.NoBody)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (c customVersion) state() string {
 	return out.String()
 }
 
-func (c customVersion) v3() ([]byte, error) {
+func (c customVersion) v3(context.Context) ([]byte, error) {
 	var all []*spec3.OpenAPI
 	for _, crd := range c.crds {
 		one, err := builder.BuildOpenAPIV3(crd, c.version, builder.Options{IncludeSelectableFields: true})
@@ -160,7 +160,7 @@ func (c customVersion) v3() ([]byte, error) {
 }
 
 // v2 is the one document of version 2.
-func (p *Publisher) v2() source {
+func (p *Publisher) v2(ctx context.Context) source {
 	static, custom := p.static(), p.customVersions()
 	var state []string
 	for _, name := range slices.Sorted(maps.Keys(static)) {
@@ -172,12 +172,12 @@ func (p *Publisher) v2() source {
 	}
 	var remote []*remoteSpec
 	if p.Remotes != nil {
-		remote = p.Remotes.specs()
+		remote = p.Remotes.specs(ctx)
 	}
 	for _, r := range remote {
 		state = append(state, r.etag)
 	}
-	return source{etag: hash(state...), build: func() ([]byte, error) {
+	return source{etag: hash(state...), build: func(context.Context) ([]byte, error) {
 		var all []*spec.Swagger
 		for _, c := range p.Containers {
 			one, err := staticbuilder.BuildOpenAPISpecFromRoutes(restfuladapter.AdaptWebServices(c.RegisteredWebServices()), p.V2)

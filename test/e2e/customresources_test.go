@@ -51,7 +51,7 @@ func TestKubectlCustomResource(t *testing.T) {
 		{args: "scale ship argo --replicas=3", want: "ship.port.example.com/argo scaled\n"},
 		{args: "get ship argo -o jsonpath={.spec}", want: `{"home":"Piraeus","masts":3}`},
 		{args: "get apiservice v1.port.example.com --no-headers", want: `^v1.port.example.com +Local +True +\d+s\n$`},
-		{args: "get crd --no-headers", want: "^ships.port.example.com +20"},
+		{args: "get crd --no-headers", want: `^ships.port.example.com +Namespaced +v1\(storage\) +20`},
 	} {
 		c.run(t, s)
 	}

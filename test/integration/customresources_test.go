@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -314,9 +315,12 @@ func TestReadWhileIdle(t *testing.T) {
 	}
 	for _, path := range []string{"/apis/idle.example.com/v1/widgets", "/api/v1/secrets", "/api/v1/configmaps", "/api/v1/namespaces"} {
 		began := time.Now()
-		if got := do(t, request{path: path, config: server.Config()}); got.code != http.StatusOK {
-			t.Errorf("%s: %d %s", path, got.code, got.body)
-		}
+		eventually(t, func() string { // a new cache has clients ask again
+			if got := do(t, request{path: path, config: server.Config()}); got.code != http.StatusOK {
+				return fmt.Sprintf("%s: %d %s", path, got.code, got.body)
+			}
+			return ""
+		})
 		if took := time.Since(began); took > 2500*time.Millisecond { // the wait ends in an error after 3 s
 			t.Errorf("%s took %s", path, took)
 		}
@@ -397,5 +401,7 @@ func convertGadgets(w http.ResponseWriter, r *http.Request) {
 	}
 	review.Request, review.Response = nil, response
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(review)
+	if err := json.NewEncoder(w).Encode(review); err != nil {
+		panic(err) // the client then fails
+	}
 }
