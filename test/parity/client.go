@@ -54,6 +54,12 @@ func (c *client) do(ctx context.Context, method, path string, body *object, acce
 		request.Header.Set("Content-Type", asJSON)
 	}
 	got, err := c.http.Do(request)
+	if err != nil && ctx.Err() == nil {
+		// A handler that fails badly ends the connection; kube-apiserver has one too.
+		hungUp := newObject()
+		hungUp.set("message", "Remote end closed connection without response")
+		return response{body: hungUp}, nil
+	}
 	if err != nil {
 		return response{}, err
 	}
