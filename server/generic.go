@@ -7,15 +7,11 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/apiserver/pkg/admission"
-	admissionmetrics "k8s.io/apiserver/pkg/admission/metrics"
-	"k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/request/anonymous"
 	"k8s.io/apiserver/pkg/authentication/request/bearertoken"
@@ -24,10 +20,6 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/apiserver/pkg/server/filters"
-	genericoptions "k8s.io/apiserver/pkg/server/options"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/stoa-project/stoa/authn/certificate"
@@ -106,42 +98,6 @@ func (c CompletedOptions) secure(config *genericapiserver.Config, clientCAs []dy
 	config.RuleResolver = rules{c.Authorization}
 	config.Authorization.Authorizer, err = c.Authorization.authorizer()
 	return err
-}
-
-// newAdmissionOptions returns upstream's flags for the plugins that there are.
-func newAdmissionOptions() *genericoptions.AdmissionOptions {
-	o := &genericoptions.AdmissionOptions{
-		Plugins:                admission.NewPlugins(),
-		Decorators:             admission.Decorators{admission.DecoratorFunc(admissionmetrics.WithControllerMetrics)},
-		RecommendedPluginOrder: []string{lifecycle.PluginName},
-		DefaultOffPlugins:      sets.Set[string]{},
-	}
-	lifecycle.Register(o.Plugins)
-	return o
-}
-
-// admit adds the admission chain. Its informers and clients use the loopback
-// connection.
-func (c CompletedOptions) admit(config *genericapiserver.Config) (informers.SharedInformerFactory, error) {
-	client, err := kubernetes.NewForConfig(config.LoopbackClientConfig)
-	if err != nil {
-		return nil, fmt.Errorf("loopback client: %w", err)
-	}
-	dynamicClient, err := dynamic.NewForConfig(config.LoopbackClientConfig)
-	if err != nil {
-		return nil, fmt.Errorf("loopback client: %w", err)
-	}
-	factory := informers.NewSharedInformerFactory(client, resync)
-	admission := *c.Admission
-	if !serves(c.Groups, config, namespaces) {
-		// It would wait for namespaces without end.
-		admission.DisablePlugins = append(slices.Clone(admission.DisablePlugins), lifecycle.PluginName)
-	}
-	err = admission.ApplyTo(config, factory, client, dynamicClient, config.FeatureGate, config.EffectiveVersion)
-	if err != nil {
-		return nil, fmt.Errorf("admission: %w", err)
-	}
-	return factory, nil
 }
 
 // serve makes the serving side of TLS from upstream's options, which know cipher

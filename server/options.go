@@ -66,7 +66,7 @@ type Options struct {
 	// Kubelet is how the server reaches kubelets.
 	Kubelet *KubeletOptions
 	// Admission is the chain of plugins that see a write before it is stored.
-	Admission *genericoptions.AdmissionOptions
+	Admission *AdmissionOptions
 	// APIs switches groups and versions off and on.
 	APIs *genericoptions.APIEnablementOptions
 	// CustomResources serves CustomResourceDefinitions and what they define. Off, the

@@ -1,0 +1,107 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apiserver/pkg/admission"
+	admissionmetrics "k8s.io/apiserver/pkg/admission/metrics"
+	"k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/stoa-project/stoa/admission/inuse"
+	"github.com/stoa-project/stoa/admission/nodetaint"
+	podpriority "github.com/stoa-project/stoa/admission/priority"
+	"github.com/stoa-project/stoa/admission/tolerations"
+)
+
+// AdmissionOptions say which plugins see a write before it is stored.
+type AdmissionOptions struct {
+	*genericoptions.AdmissionOptions
+	// Tolerations is how long a pod stays on a node that is gone.
+	Tolerations *tolerations.Seconds
+}
+
+// plugin is a row of the table of admission plugins.
+type plugin struct {
+	name     string
+	register func(*admission.Plugins)
+	// needs are resources that the plugin reads: it is off where one is not served,
+	// because it would wait for it without end.
+	needs []schema.GroupVersionResource
+}
+
+// plugins are the admission plugins, in the order in which they see a write.
+func (o *AdmissionOptions) plugins() []plugin {
+	classes := schema.GroupVersionResource{Group: "scheduling.k8s.io", Version: "v1", Resource: "priorityclasses"}
+	return []plugin{
+		{name: lifecycle.PluginName, register: lifecycle.Register, needs: []schema.GroupVersionResource{namespaces}},
+		{name: nodetaint.PluginName, register: nodetaint.Register},
+		{name: podpriority.PluginName, register: podpriority.Register, needs: []schema.GroupVersionResource{classes}},
+		{name: tolerations.PluginName, register: func(p *admission.Plugins) { tolerations.Register(p, o.Tolerations) }},
+		{name: inuse.PluginName, register: inuse.Register},
+	}
+}
+
+// newAdmissionOptions returns upstream's flags for the plugins that there are.
+func newAdmissionOptions() *AdmissionOptions {
+	o := &AdmissionOptions{
+		AdmissionOptions: &genericoptions.AdmissionOptions{
+			Plugins:           admission.NewPlugins(),
+			Decorators:        admission.Decorators{admission.DecoratorFunc(admissionmetrics.WithControllerMetrics)},
+			DefaultOffPlugins: sets.Set[string]{},
+		},
+		Tolerations: tolerations.DefaultSeconds(),
+	}
+	for _, p := range o.plugins() {
+		p.register(o.Plugins)
+		o.RecommendedPluginOrder = append(o.RecommendedPluginOrder, p.name)
+	}
+	return o
+}
+
+// AddFlags adds kube-apiserver's flags.
+func (o *AdmissionOptions) AddFlags(flags *pflag.FlagSet) {
+	o.AdmissionOptions.AddFlags(flags)
+	flags.Int64Var(&o.Tolerations.NotReady, "default-not-ready-toleration-seconds", o.Tolerations.NotReady,
+		"Indicates the tolerationSeconds of the toleration for notReady:NoExecute that is added by default to every pod that does not already have such a toleration.")
+	flags.Int64Var(&o.Tolerations.Unreachable, "default-unreachable-toleration-seconds", o.Tolerations.Unreachable,
+		"Indicates the tolerationSeconds of the toleration for unreachable:NoExecute that is added by default to every pod that does not already have such a toleration.")
+}
+
+// admit adds the admission chain. Its informers and clients use the loopback
+// connection.
+func (c CompletedOptions) admit(config *genericapiserver.Config) (informers.SharedInformerFactory, error) {
+	client, err := kubernetes.NewForConfig(config.LoopbackClientConfig)
+	if err != nil {
+		return nil, fmt.Errorf("loopback client: %w", err)
+	}
+	dynamicClient, err := dynamic.NewForConfig(config.LoopbackClientConfig)
+	if err != nil {
+		return nil, fmt.Errorf("loopback client: %w", err)
+	}
+	factory := informers.NewSharedInformerFactory(client, resync)
+	chain := *c.Admission.AdmissionOptions
+	chain.DisablePlugins = slices.Clone(chain.DisablePlugins)
+	for _, p := range c.Admission.plugins() {
+		unserved := func(r schema.GroupVersionResource) bool { return !serves(c.Groups, config, r) }
+		if slices.ContainsFunc(p.needs, unserved) {
+			chain.DisablePlugins = append(chain.DisablePlugins, p.name)
+		}
+	}
+	err = chain.ApplyTo(config, factory, client, dynamicClient, config.FeatureGate, config.EffectiveVersion)
+	if err != nil {
+		return nil, fmt.Errorf("admission: %w", err)
+	}
+	return factory, nil
+}
