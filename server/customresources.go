@@ -5,12 +5,14 @@ package server
 
 import (
 	"fmt"
+	"time"
 
-	crdv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apiextensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1beta1"
 	crdserver "k8s.io/apiextensions-apiserver/pkg/apiserver"
 	crdoptions "k8s.io/apiextensions-apiserver/pkg/cmd/server/options"
 	crdopenapi "k8s.io/apiextensions-apiserver/pkg/generated/openapi"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -34,7 +36,7 @@ func (a *assembly) addCustomResources(target genericapiserver.DelegationTarget) 
 		return nil, err
 	}
 	// Stored as v1beta1, as upstream does, which is smaller than v1.
-	config.RESTOptionsGetter = a.storage(crdserver.Codecs.LegacyCodec(v1beta1.SchemeGroupVersion, crdv1.SchemeGroupVersion),
+	config.RESTOptionsGetter = a.storage(crdserver.Codecs.LegacyCodec(v1beta1.SchemeGroupVersion, apiextensions.SchemeGroupVersion),
 		runtime.NewMultiGroupVersioner(v1beta1.SchemeGroupVersion, schema.GroupKind{Group: v1beta1.GroupName}), a.uncached)
 	resources := crdoptions.NewCRDRESTOptionsGetter(a.etcd, config.ResourceTransformers, config.StorageObjectCountTracker)
 	extension := crdserver.Config{
@@ -53,6 +55,11 @@ func (a *assembly) addCustomResources(target genericapiserver.DelegationTarget) 
 	}
 	a.crds = server.Informers.Apiextensions().V1().CustomResourceDefinitions()
 	a.members = append(a.members, server.GenericAPIServer)
+	if len(a.options.Etcd.StorageConfig.Transport.ServerList) == 0 { // the embedded etcd has one server
+		if err := a.crds.Informer().SetTransform(establishedBefore); err != nil {
+			return nil, err
+		}
+	}
 	if err := a.followDefinitions(server.GenericAPIServer); err != nil {
 		return nil, err
 	}
@@ -72,4 +79,24 @@ func (a *assembly) followDefinitions(server *genericapiserver.GenericAPIServer) 
 		}
 		return nil
 	})
+}
+
+// justEstablished is how long upstream holds up the first objects of a definition,
+// so that other servers learn of it.
+const justEstablished = 2 * time.Second
+
+// establishedBefore changes what this server remembers of a definition: that it was
+// established long enough ago. There is no other server to wait for.
+func establishedBefore(obj any) (any, error) {
+	crd, ok := obj.(*apiextensions.CustomResourceDefinition)
+	if !ok {
+		return obj, nil
+	}
+	for i := range crd.Status.Conditions {
+		c := &crd.Status.Conditions[i]
+		if c.Type == apiextensions.Established && time.Since(c.LastTransitionTime.Time) < justEstablished {
+			c.LastTransitionTime = metav1.NewTime(c.LastTransitionTime.Add(-justEstablished))
+		}
+	}
+	return crd, nil
 }
