@@ -36,21 +36,21 @@ const (
 // stores are the storages of the groups by group, version and path.
 type stores map[string]map[string]map[string]rest.Storage
 
-// kind returns the store of a kind, or nil if it is not served.
-func (s stores) kind(group, version, resource string) *kind.REST {
-	store, _ := s[group][version][resource].(*kind.REST)
+// kind returns the store of version v1 of a kind, or nil if it is not served.
+func (s stores) kind(group, resource string) *kind.REST {
+	store, _ := s[group]["v1"][resource].(*kind.REST)
 	return store
 }
 
 // addServices makes services get their addresses and ports, and adds the hooks that
 // make and keep the service of this server. raw opens stores without a cache.
 func (s *Server) addServices(ctx context.Context, c CompletedOptions, config *genericapiserver.Config, all stores, raw generic.RESTOptionsGetter) error {
-	services := all.kind("", "v1", "services")
-	if services == nil || all.kind("networking.k8s.io", "v1", "ipaddresses") == nil {
+	services := all.kind("", "services")
+	if services == nil || all.kind("networking.k8s.io", "ipaddresses") == nil {
 		return nil
 	}
 	allocator, err := service.New(service.Config{
-		Options: raw, Ranges: c.clusterIPRanges, NodePorts: c.Service.NodePortRange, DeleteEndpoints: deleter(all.kind("", "v1", "endpoints")),
+		Options: raw, Ranges: c.clusterIPRanges, NodePorts: c.Service.NodePortRange, DeleteEndpoints: deleter(all.kind("", "endpoints")),
 	})
 	if err != nil {
 		return fmt.Errorf("services: %w", err)
@@ -93,7 +93,7 @@ func (s *Server) addServices(ctx context.Context, c CompletedOptions, config *ge
 func (s *Server) kubernetesEndpoints(c CompletedOptions, config *genericapiserver.Config, all stores, raw generic.RESTOptionsGetter, port int) (*bootstrap.KubernetesEndpoints, error) {
 	ip, _ := netip.AddrFromSlice(c.advertise)
 	ip = ip.Unmap()
-	if c.Service.EndpointReconciler == reconcileNone || all.kind("", "v1", "endpoints") == nil || all.kind("discovery.k8s.io", "v1", "endpointslices") == nil ||
+	if c.Service.EndpointReconciler == reconcileNone || all.kind("", "endpoints") == nil || all.kind("discovery.k8s.io", "endpointslices") == nil ||
 		!ip.IsValid() || ip.IsLoopback() || ip.IsLinkLocalUnicast() { // an address that no endpoint may have
 		return nil, nil
 	}

@@ -28,9 +28,10 @@ import (
 const (
 	// LeasesPrefix is where every server says that it is there, as upstream does.
 	LeasesPrefix = "/masterleases"
-	// LeaseInterval is how often a server says so, and LeaseTime how long that holds.
+	// LeaseInterval is how often a server says so.
 	LeaseInterval = 10 * time.Second
-	LeaseTime     = 15 * time.Second
+	// LeaseTime is how long that holds.
+	LeaseTime = 15 * time.Second
 )
 
 var errNoServers = errors.New("no server has a lease, not even this one")
@@ -112,7 +113,7 @@ func (e KubernetesEndpoints) write(ctx context.Context) error {
 }
 
 func (e KubernetesEndpoints) writeEndpoints(ctx context.Context, ips []string) error {
-	client := e.Client.CoreV1().Endpoints(metav1.NamespaceDefault) //nolint:staticcheck // deprecated, but there for who reads them
+	client := e.Client.CoreV1().Endpoints(metav1.NamespaceDefault)
 	subset := corev1.EndpointSubset{Ports: []corev1.EndpointPort{{Name: "https", Protocol: corev1.ProtocolTCP, Port: int32(e.Port)}}}
 	for _, ip := range ips {
 		subset.Addresses = append(subset.Addresses, corev1.EndpointAddress{IP: ip})

@@ -19,7 +19,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/stoa-project/stoa/apis/core"
-	corehub "github.com/stoa-project/stoa/apis/core/v1"
+	corehub "github.com/stoa-project/stoa/apis/core/v1" //nolint:importas // corev1 is of Kubernetes
 	"github.com/stoa-project/stoa/server/etcd"
 )
 
@@ -62,7 +62,7 @@ func TestKubernetesEndpoints(t *testing.T) {
 		if err := step.do(t.Context()); err != nil {
 			t.Fatalf("%s: %v", step.name, err)
 		}
-		endpoints, err := client.CoreV1().Endpoints("default").Get(t.Context(), "kubernetes", metav1.GetOptions{}) //nolint:staticcheck // deprecated, but there
+		endpoints, err := client.CoreV1().Endpoints("default").Get(t.Context(), "kubernetes", metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

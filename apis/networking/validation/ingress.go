@@ -78,7 +78,7 @@ func (r ingressRules) validate(spec *networkingv1.IngressSpec) field.ErrorList {
 			}
 			errs = append(errs, validateHost(rule.Host, path.Child("host"))...)
 		}
-		if rule.HTTP != nil && !(r.wildcardRules && strings.Contains(rule.Host, "*")) {
+		if rule.HTTP != nil && (!r.wildcardRules || !strings.Contains(rule.Host, "*")) {
 			errs = append(errs, r.validateHTTP(rule.HTTP, path.Child("http"))...)
 		}
 	}

@@ -4,6 +4,8 @@
 package validation
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -174,10 +176,8 @@ func required(path *field.Path) *field.Error {
 
 // oneOf demands one of the values supported, which the error lists in their order.
 func oneOf[T ~string](path *field.Path, value T, supported ...T) field.ErrorList {
-	for _, s := range supported {
-		if s == value {
-			return nil
-		}
+	if slices.Contains(supported, value) {
+		return nil
 	}
 	return field.ErrorList{field.NotSupported(path, value, supported)}
 }

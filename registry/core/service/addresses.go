@@ -81,7 +81,7 @@ func (a *addresses) blocks(ctx context.Context, family corev1.IPFamily) ([]block
 			blocks = append(blocks, b)
 		}
 	}
-	rand.Shuffle(len(blocks), func(i, j int) { blocks[i], blocks[j] = blocks[j], blocks[i] })
+	rand.Shuffle(len(blocks), func(i, j int) { blocks[i], blocks[j] = blocks[j], blocks[i] }) //nolint:gosec // no secret
 	return blocks, nil
 }
 

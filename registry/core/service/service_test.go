@@ -27,9 +27,9 @@ import (
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 
 	"github.com/stoa-project/stoa/apis/core"
-	corehub "github.com/stoa-project/stoa/apis/core/v1"
+	corehub "github.com/stoa-project/stoa/apis/core/v1" //nolint:importas // corev1 is of Kubernetes
 	"github.com/stoa-project/stoa/apis/networking"
-	networkinghub "github.com/stoa-project/stoa/apis/networking/v1"
+	networkinghub "github.com/stoa-project/stoa/apis/networking/v1" //nolint:importas // see above
 	"github.com/stoa-project/stoa/server/etcd"
 )
 
@@ -146,7 +146,12 @@ func TestTransitions(t *testing.T) {
 		ports int
 	}{
 		{"node port", func(s *corev1.ServiceSpec) { s.Type = corev1.ServiceTypeNodePort }, 1, 2},
-		{"another port", func(s *corev1.ServiceSpec) { s.Ports[0].NodePort = 30019 }, 1, 2},
+		{"another port", func(s *corev1.ServiceSpec) {
+			s.Ports[0].NodePort = 30019
+			if s.Ports[1].NodePort == 30019 {
+				s.Ports[0].NodePort = 30018
+			}
+		}, 1, 2},
 		{"one port less", func(s *corev1.ServiceSpec) { s.Ports = s.Ports[:1] }, 1, 1},
 		{"local load balancer", func(s *corev1.ServiceSpec) {
 			s.Type, s.ExternalTrafficPolicy = corev1.ServiceTypeLoadBalancer, corev1.ServiceExternalTrafficPolicyLocal
