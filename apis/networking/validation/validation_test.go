@@ -31,33 +31,33 @@ func check(t *testing.T, errs field.ErrorList, want ...string) {
 	}
 }
 
-func backend(name string) networkingv1.IngressBackend {
-	return networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: name, Port: networkingv1.ServiceBackendPort{Number: 80}}}
+func backend() networkingv1.IngressBackend {
+	return networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "s", Port: networkingv1.ServiceBackendPort{Number: 80}}}
 }
 
-func ingress(host, path, service, secret string) *networkingv1.Ingress {
+func ingress(host, path, secret string) *networkingv1.Ingress {
 	return &networkingv1.Ingress{Spec: networkingv1.IngressSpec{
 		TLS: []networkingv1.IngressTLS{{SecretName: secret}},
 		Rules: []networkingv1.IngressRule{{Host: host, IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{
-			Paths: []networkingv1.HTTPIngressPath{{Path: path, PathType: new(networkingv1.PathTypePrefix), Backend: backend(service)}},
+			Paths: []networkingv1.HTTPIngressPath{{Path: path, PathType: new(networkingv1.PathTypePrefix), Backend: backend()}},
 		}}}},
 	}}
 }
 
 func TestValidateIngress(t *testing.T) {
 	t.Parallel()
-	valid := ingress("*.example.com", "/a", "s", "t")
+	valid := ingress("*.example.com", "/a", "t")
 	check(t, ValidateIngress(valid))
 	check(t, ValidateIngress(&networkingv1.Ingress{}), "spec: Invalid value: null: either `defaultBackend` or `rules` must be specified")
-	check(t, ValidateIngress(ingress("1.2.3.4", "/a/../b", "s", "t")),
+	check(t, ValidateIngress(ingress("1.2.3.4", "/a/../b", "t")),
 		`spec.rules[0].host: Invalid value: "1.2.3.4": must be a DNS name, not an IP address`,
 		`spec.rules[0].http.paths[0].path: Invalid value: "/a/../b": must not contain '/../'`)
-	check(t, ValidateIngress(ingress("a.*.com", "a", "s", "T")),
+	check(t, ValidateIngress(ingress("a.*.com", "a", "T")),
 		`spec.rules[0].host: Invalid value: "a.*.com": a wildcard DNS-1123 subdomain must start with '*.'`,
 		`spec.rules[0].http.paths[0].path: Invalid value: "a": must be an absolute path`,
 		`spec.tls[0].secretName: Invalid value: "T": `)
-	both := ingress("", "/", "s", "")
-	both.Spec.DefaultBackend = new(backend("s"))
+	both := ingress("", "/", "")
+	both.Spec.DefaultBackend = new(backend())
 	both.Spec.DefaultBackend.Resource = &corev1.TypedLocalObjectReference{Kind: "k", Name: "n"}
 	check(t, ValidateIngress(both), `spec.defaultBackend: Invalid value: "": cannot set both resource and service backends`)
 	both.Spec.DefaultBackend.Service = nil
@@ -65,13 +65,13 @@ func TestValidateIngress(t *testing.T) {
 	valid.Annotations, valid.Spec.IngressClassName = map[string]string{AnnotationIngressClass: "a"}, new("b")
 	check(t, ValidateIngress(valid), "annotations.kubernetes.io/ingress.class: Invalid value: \"a\": must match `ingressClassName` when both are specified")
 	// What was allowed once stays allowed where it is.
-	for _, broken := range []*networkingv1.Ingress{ingress("*.example.com", "a", "s", "t"), ingress("", "/", "s", "T")} {
+	for _, broken := range []*networkingv1.Ingress{ingress("*.example.com", "a", "t"), ingress("", "/", "T")} {
 		check(t, ValidateIngressUpdate(broken, broken))
-		if len(ValidateIngressUpdate(broken, ingress("", "/", "s", "t"))) == 0 {
+		if len(ValidateIngressUpdate(broken, ingress("", "/", "t"))) == 0 {
 			t.Errorf("an update breaks rules: %+v", broken.Spec)
 		}
 	}
-	broken := ingress("example.com", "a", "s", "t")
+	broken := ingress("example.com", "a", "t")
 	check(t, ValidateIngressUpdate(broken, broken), `spec.rules[0].http.paths[0].path: Invalid value: "a": must be an absolute path`)
 }
 
