@@ -130,8 +130,8 @@ func delta(a, b any, path []string) []change {
 	x, isObject := a.(*object)
 	y, areObjects := b.(*object)
 	if !isObject || !areObjects {
-		if equal(a, b) {
-			return nil
+		if equal(a, b) || isTime(a) && isTime(b) {
+			return nil // no case changes a time into another one; the server does
 		}
 		return []change{{slices.Clone(path), b}}
 	}
@@ -152,6 +152,11 @@ func delta(a, b any, path []string) []change {
 		}
 	}
 	return out
+}
+
+func isTime(value any) bool {
+	text, ok := value.(string)
+	return ok && timePattern.MatchString(text)
 }
 
 var (
