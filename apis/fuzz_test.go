@@ -8,7 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/randfill"
 
 	"github.com/stoa-project/stoa/apis/autoscaling"
@@ -38,7 +37,7 @@ func fuzzAutoscaler(obj *autoscalingv2.HorizontalPodAutoscaler, c randfill.Conti
 		return autoscalingv2.MetricIdentifier{Name: c.String(10), Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}}
 	}
 	ref := autoscalingv2.CrossVersionObjectReference{Kind: c.String(10), Name: c.String(10), APIVersion: c.String(10)}
-	use := autoscalingv2.MetricTarget{Type: autoscalingv2.UtilizationMetricType, AverageUtilization: ptr.To(c.Int31())}
+	use := autoscalingv2.MetricTarget{Type: autoscalingv2.UtilizationMetricType, AverageUtilization: new(c.Int31())}
 	average := autoscalingv2.MetricTarget{Type: autoscalingv2.AverageValueMetricType, AverageValue: quantity()}
 	value := autoscalingv2.MetricTarget{Type: autoscalingv2.ValueMetricType, Value: quantity()}
 	obj.Spec.Metrics = []autoscalingv2.MetricSpec{
@@ -51,7 +50,7 @@ func fuzzAutoscaler(obj *autoscalingv2.HorizontalPodAutoscaler, c randfill.Conti
 		{Type: autoscalingv2.ResourceMetricSourceType, Resource: &autoscalingv2.ResourceMetricSource{Name: "cpu", Target: use}},
 	}
 	perPod := autoscalingv2.MetricValueStatus{AverageValue: quantity()}
-	used := autoscalingv2.MetricValueStatus{AverageValue: quantity(), AverageUtilization: ptr.To(c.Int31())}
+	used := autoscalingv2.MetricValueStatus{AverageValue: quantity(), AverageUtilization: new(c.Int31())}
 	whole := autoscalingv2.MetricValueStatus{Value: quantity(), AverageValue: quantity()}
 	obj.Status.CurrentMetrics = []autoscalingv2.MetricStatus{
 		{Type: autoscalingv2.PodsMetricSourceType, Pods: &autoscalingv2.PodsMetricStatus{Metric: name(), Current: perPod}},

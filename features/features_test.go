@@ -14,7 +14,7 @@ import (
 func TestCommandLine(t *testing.T) {
 	t.Parallel()
 	gate := utilfeature.DefaultMutableFeatureGate.DeepCopy()
-	if err := gate.Set("NodeSwap=true,DRAListTypeAttributes=true,HPAScaleToZero=false,ImageVolume=true,"+
+	if err := gate.Set("NodeSwap=true,DRAListTypeAttributes=true,HPAScaleToZero=false,ImageVolume=true," +
 		"ContextualLogging=false,ClientsPreferCBOR=true"); err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ func (p *plugin) SetExternalKubeInformerFactory(factory informers.SharedInformer
 // ValidateInitialization implements admission.InitializationValidator.
 func (p *plugin) ValidateInitialization() error {
 	if p.classes == nil {
-		return errors.New(PluginName + " plugin needs a lister of priority classes")
+		return errors.New("no lister of priority classes")
 	}
 	return nil
 }

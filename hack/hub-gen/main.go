@@ -32,6 +32,7 @@ import (
 	"text/template"
 
 	"k8s.io/gengo/v2"
+	"k8s.io/gengo/v2/codetags"
 	"k8s.io/gengo/v2/generator"
 	"k8s.io/gengo/v2/namer"
 	"k8s.io/gengo/v2/types"
@@ -82,7 +83,13 @@ type file struct {
 func (f *file) Imports(*generator.Context) []string { return f.imports }
 
 func newTarget(c *generator.Context, pkg *types.Package) (*generator.SimpleTarget, error) {
-	tags := gengo.ExtractCommentTags("+", pkg.Comments)
+	tags := codetags.Extract("+", pkg.Comments)
+	for name, lines := range tags {
+		for i, line := range lines {
+			_, lines[i], _ = strings.Cut(line, "=")
+		}
+		tags[name] = lines
+	}
 	var f *file
 	var err error
 	switch {

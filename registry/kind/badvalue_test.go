@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/utils/ptr"
 )
 
 func TestShowHubValues(t *testing.T) {
@@ -21,7 +20,7 @@ func TestShowHubValues(t *testing.T) {
 		value any
 		want  string
 	}{
-		{"nested struct", &appsv1.DeploymentStrategy{Type: "x", RollingUpdate: &appsv1.RollingUpdateDeployment{MaxSurge: ptr.To(intstr.FromString("3%"))}},
+		{"nested struct", &appsv1.DeploymentStrategy{Type: "x", RollingUpdate: &appsv1.RollingUpdateDeployment{MaxSurge: new(intstr.FromString("3%"))}},
 			`{"Type":"x","RollingUpdate":{"MaxUnavailable":null,"MaxSurge":"3%"}}`},
 		{"embedded source", []corev1.KeyToPath{{Key: "a<b"}}, `[{"Key":"a\u003cb","Path":"","Mode":null,"User":null}]`},
 		{"embedded reference", corev1.ConfigMapKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "n"}, Key: "k"},

@@ -36,7 +36,7 @@ spec:
   nodeName: node1
   containers: [{name: main, image: x, stdin: true}, {name: side, image: x}]
 `
-	node := fmt.Sprintf(`{"status":{"addresses":[{"type":"InternalIP","address":"%s"}],"daemonEndpoints":{"kubeletEndpoint":{"Port":%d}}}}`, kubelet.Host, kubelet.Port)
+	node := fmt.Sprintf(`{"status":{"addresses":[{"type":"InternalIP","address":%q}],"daemonEndpoints":{"kubeletEndpoint":{"Port":%d}}}}`, kubelet.Host, kubelet.Port)
 	for _, c := range []step{
 		{args: "create -f -", stdin: manifests, want: "node/node1 created\npod/one created\n"},
 		{args: "patch node node1 --subresource=status -p '" + node + "'", want: "node/node1 patched\n"},

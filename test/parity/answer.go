@@ -164,7 +164,6 @@ var (
 	uidPattern  = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 	ipPattern   = regexp.MustCompile(`\b10\.0\.0\.\d{1,3}\b`) // --service-cluster-ip-range is 10.0.0.0/24
 	randPattern = regexp.MustCompile(`kube-api-access-[a-z0-9]{5}\b`)
-	volatile    = []string{"uid", "resourceVersion", "creationTimestamp", "managedFields", "selfLink"}
 )
 
 // steady takes out of a text what differs from run to run.
@@ -210,7 +209,7 @@ func normalizeObject(v *object, sent any, key string) any {
 		}
 	}
 	if key == "metadata" {
-		for _, name := range volatile {
+		for _, name := range []string{"uid", "resourceVersion", "creationTimestamp", "managedFields", "selfLink"} {
 			v.remove(name)
 		}
 	}

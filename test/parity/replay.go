@@ -32,10 +32,15 @@ const (
 	settling = 2 * time.Second
 )
 
-var (
-	settles   = []string{"customresourcedefinitions", "apiservices", "flowschemas", "prioritylevelconfigurations"}
-	transient = []string{"limitranges", "resourcequotas", "servicecidrs"} // they change what comes after them
-)
+// settles says whether the server itself writes the status of a resource.
+func settles(resource string) bool {
+	return slices.Contains([]string{"customresourcedefinitions", "apiservices", "flowschemas", "prioritylevelconfigurations"}, resource)
+}
+
+// transient says whether objects of a resource change what comes after them.
+func transient(resource string) bool {
+	return slices.Contains([]string{"limitranges", "resourcequotas", "servicecidrs"}, resource)
+}
 
 // replay runs one base object through its life.
 type replay struct {
@@ -151,7 +156,7 @@ func (r *replay) store(ctx context.Context) error {
 		// What would follow does not agree.
 		return r.missing()
 	}
-	slow := slices.Contains(settles, rec.Index.Resource)
+	slow := settles(rec.Index.Resource)
 	if slow {
 		if err := wait(ctx, settling); err != nil {
 			return err
@@ -175,7 +180,7 @@ func (r *replay) store(ctx context.Context) error {
 	if err := r.updates(ctx); err != nil {
 		return err
 	}
-	if slices.Contains(transient, rec.Index.Resource) {
+	if transient(rec.Index.Resource) {
 		_, err = r.client.do(ctx, http.MethodDelete, r.item(), nil, asJSON)
 	}
 	return err

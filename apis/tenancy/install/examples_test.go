@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/stoa-project/stoa/apis/core"
-	servedcorev1 "github.com/stoa-project/stoa/apis/core/v1"
+	hubcorev1 "github.com/stoa-project/stoa/apis/core/v1"
 	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
 	"github.com/stoa-project/stoa/apis/tenancy"
 	"github.com/stoa-project/stoa/apis/tenancy/install"
@@ -27,7 +27,7 @@ func TestExamples(t *testing.T) {
 	t.Parallel()
 	scheme := runtime.NewScheme()
 	install.Install(scheme)
-	utilruntime.Must(servedcorev1.AddToScheme(scheme))
+	utilruntime.Must(hubcorev1.AddToScheme(scheme))
 	strict := serializer.NewCodecFactory(scheme, serializer.EnableStrict)
 
 	files, err := filepath.Glob("../../../examples/*.yaml")
