@@ -88,10 +88,12 @@ readonly own_packages
   ${own_packages}
 
 step "defaults, conversion, validation"
-# Pod templates and volume claims are in types of many groups.
-"${tools}/defaulter-gen" "${header[@]}" --output-file zz_generated.defaults.go \
-  --extra-peer-dirs "${module}/apis/core/v1" \
-  $(packages "${own[@]}" "${builtin[@]}")
+defaults() { # peer, packages
+  "${tools}/defaulter-gen" "${header[@]}" --output-file zz_generated.defaults.go \
+    --extra-peer-dirs "${module}/$1" "${@:2}"
+}
+defaults apis/core/v1 $(packages "${builtin[@]}") # pod templates and claims are in many groups
+defaults apis/rbac/v1 $(packages "${own[@]}")
 # Our meta/v1 is the peer, because that of apimachinery has types with the
 # names, but not the shape, of core types. The options of core are read from URLs,
 # which takes the conversions of package runtime; that has an ApplyConfiguration

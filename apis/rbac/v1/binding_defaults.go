@@ -5,13 +5,8 @@ package v1
 
 import rbacv1 "k8s.io/api/rbac/v1"
 
-// SetDefaults_RoleBinding fills the group of the role.
-func SetDefaults_RoleBinding(obj *rbacv1.RoleBinding) { defaultGroup(&obj.RoleRef.APIGroup) }
-
-// SetDefaults_ClusterRoleBinding fills the group of the role.
-func SetDefaults_ClusterRoleBinding(obj *rbacv1.ClusterRoleBinding) {
-	defaultGroup(&obj.RoleRef.APIGroup)
-}
+// SetDefaults_RoleRef fills the group of the role.
+func SetDefaults_RoleRef(obj *rbacv1.RoleRef) { defaultGroup(&obj.APIGroup) }
 
 // SetDefaults_Subject fills the group of users and user groups; that of service
 // accounts is the core group.

@@ -25,11 +25,11 @@ func RegisterDefaults(scheme *runtime.Scheme) error {
 }
 
 func SetObjectDefaults_ClusterRoleBinding(in *rbacv1.ClusterRoleBinding) {
-	SetDefaults_ClusterRoleBinding(in)
 	for i := range in.Subjects {
 		a := &in.Subjects[i]
 		SetDefaults_Subject(a)
 	}
+	SetDefaults_RoleRef(&in.RoleRef)
 }
 
 func SetObjectDefaults_ClusterRoleBindingList(in *rbacv1.ClusterRoleBindingList) {
@@ -40,11 +40,11 @@ func SetObjectDefaults_ClusterRoleBindingList(in *rbacv1.ClusterRoleBindingList)
 }
 
 func SetObjectDefaults_RoleBinding(in *rbacv1.RoleBinding) {
-	SetDefaults_RoleBinding(in)
 	for i := range in.Subjects {
 		a := &in.Subjects[i]
 		SetDefaults_Subject(a)
 	}
+	SetDefaults_RoleRef(&in.RoleRef)
 }
 
 func SetObjectDefaults_RoleBindingList(in *rbacv1.RoleBindingList) {

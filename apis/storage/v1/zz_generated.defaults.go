@@ -52,6 +52,7 @@ func SetObjectDefaults_StorageClassList(in *storagev1.StorageClassList) {
 
 func SetObjectDefaults_VolumeAttachment(in *storagev1.VolumeAttachment) {
 	if in.Spec.Source.InlineVolumeSpec != nil {
+		apiscorev1.SetDefaults_ResourceList(&in.Spec.Source.InlineVolumeSpec.Capacity)
 		if in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.HostPath != nil {
 			apiscorev1.SetDefaults_HostPathVolumeSource(in.Spec.Source.InlineVolumeSpec.PersistentVolumeSource.HostPath)
 		}

@@ -9,6 +9,7 @@
 package v1
 
 import (
+	rbacv1 "github.com/stoa-project/stoa/apis/rbac/v1"
 	runtime "k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -24,9 +25,9 @@ func RegisterDefaults(scheme *runtime.Scheme) error {
 }
 
 func SetObjectDefaults_Grant(in *Grant) {
-	SetDefaults_Subject(&in.Spec.Subject)
+	rbacv1.SetDefaults_Subject(&in.Spec.Subject)
 	if in.Spec.RoleRef != nil {
-		SetDefaults_RoleRef(in.Spec.RoleRef)
+		rbacv1.SetDefaults_RoleRef(in.Spec.RoleRef)
 	}
 	SetDefaults_GrantStatus(&in.Status)
 }
@@ -42,15 +43,15 @@ func SetObjectDefaults_Tenant(in *Tenant) {
 	SetDefaults_Tenant(in)
 	for i := range in.Spec.Owners {
 		a := &in.Spec.Owners[i]
-		SetDefaults_Subject(a)
+		rbacv1.SetDefaults_Subject(a)
 	}
 	SetDefaults_NamespaceDefaults(&in.Spec.NamespaceDefaults)
 	for i := range in.Spec.NamespaceDefaults.RoleBindings {
 		a := &in.Spec.NamespaceDefaults.RoleBindings[i]
-		SetDefaults_RoleRef(&a.RoleRef)
+		rbacv1.SetDefaults_RoleRef(&a.RoleRef)
 		for j := range a.Subjects {
 			b := &a.Subjects[j]
-			SetDefaults_Subject(b)
+			rbacv1.SetDefaults_Subject(b)
 		}
 	}
 }

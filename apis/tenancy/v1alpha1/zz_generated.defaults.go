@@ -9,7 +9,7 @@
 package v1alpha1
 
 import (
-	v1 "github.com/stoa-project/stoa/apis/tenancy/v1"
+	v1 "github.com/stoa-project/stoa/apis/rbac/v1"
 	runtime "k8s.io/apimachinery/pkg/runtime"
 )
 
