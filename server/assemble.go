@@ -82,6 +82,9 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	if err := s.addServices(ctx, c, config, chain.stores, raw); err != nil {
 		return err
 	}
+	if err := s.addControllers(c, config, shared); err != nil {
+		return err
+	}
 	return s.generic.AddPostStartHook("start-default-objects", defaults.hook)
 }
 

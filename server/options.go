@@ -21,6 +21,7 @@ import (
 	_ "k8s.io/component-base/metrics/prometheus/version"   // kubernetes_build_info
 	_ "k8s.io/component-base/metrics/prometheus/workqueue" // queue metrics of the dynamic certificate controllers
 
+	"github.com/stoa-project/stoa/controllers"
 	"github.com/stoa-project/stoa/registry/kind"
 	"github.com/stoa-project/stoa/version/effective"
 )
@@ -67,6 +68,8 @@ type Options struct {
 	Kubelet *KubeletOptions
 	// Admission is the chain of plugins that see a write before it is stored.
 	Admission *AdmissionOptions
+	// Controllers says which controllers run in the server.
+	Controllers *controllers.Options
 	// APIs switches groups and versions off and on.
 	APIs *genericoptions.APIEnablementOptions
 	// CustomResources serves CustomResourceDefinitions and what they define. Off, the
@@ -98,6 +101,7 @@ func NewOptions() *Options {
 		Authorization:   &AuthorizationOptions{},
 		Kubelet:         newKubeletOptions(),
 		Admission:       newAdmissionOptions(),
+		Controllers:     controllers.NewOptions(),
 		APIs:            genericoptions.NewAPIEnablementOptions(),
 		CustomResources: true,
 		Aggregation:     newAggregationOptions(),
@@ -122,6 +126,7 @@ func (o *Options) AddFlags(sections *cliflag.NamedFlagSets) {
 	apis.BoolVar(&o.CustomResources, "custom-resources", o.CustomResources, "Serve CustomResourceDefinitions and the resources that they define.")
 	o.Aggregation.AddFlags(sections.FlagSet("aggregation"))
 	o.Admission.AddFlags(sections.FlagSet("admission"))
+	o.Controllers.AddFlags(sections.FlagSet("controllers"))
 	sections.FlagSet("features").BoolVar(&o.Profiling, "profiling", o.Profiling, "Enable profiling via web interface host:port/debug/pprof/")
 }
 
@@ -214,6 +219,7 @@ func (c CompletedOptions) Validate() error {
 	errs = append(errs, c.Authentication.Validate()...)
 	errs = append(errs, c.Kubelet.Validate()...)
 	errs = append(errs, c.Admission.Validate()...)
+	errs = append(errs, c.Controllers.Validate()...)
 	errs = append(errs, c.Aggregation.Validate()...)
 	registries := []genericoptions.GroupRegistry{c.types.scheme}
 	for _, scheme := range c.extensionSchemes() {

@@ -21,7 +21,9 @@ import (
 
 	"github.com/stoa-project/stoa/admission/inuse"
 	"github.com/stoa-project/stoa/admission/nodetaint"
+	"github.com/stoa-project/stoa/admission/podsecurity"
 	podpriority "github.com/stoa-project/stoa/admission/priority"
+	"github.com/stoa-project/stoa/admission/serviceaccount"
 	"github.com/stoa-project/stoa/admission/tolerations"
 )
 
@@ -43,10 +45,14 @@ type plugin struct {
 
 // plugins are the admission plugins, in the order in which they see a write.
 func (o *AdmissionOptions) plugins() []plugin {
+	accounts := schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}
+	pods := schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 	classes := schema.GroupVersionResource{Group: "scheduling.k8s.io", Version: "v1", Resource: "priorityclasses"}
 	return []plugin{
 		{name: lifecycle.PluginName, register: lifecycle.Register, needs: []schema.GroupVersionResource{namespaces}},
+		{name: serviceaccount.PluginName, register: serviceaccount.Register, needs: []schema.GroupVersionResource{accounts}},
 		{name: nodetaint.PluginName, register: nodetaint.Register},
+		{name: podsecurity.PluginName, register: podsecurity.Register, needs: []schema.GroupVersionResource{namespaces, pods}},
 		{name: podpriority.PluginName, register: podpriority.Register, needs: []schema.GroupVersionResource{classes}},
 		{name: tolerations.PluginName, register: func(p *admission.Plugins) { tolerations.Register(p, o.Tolerations) }},
 		{name: inuse.PluginName, register: inuse.Register},

@@ -1,0 +1,44 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package controllers lists the controllers that run in the server: those without
+// which what a client does at the API would not work as in a cluster. Names and the
+// flag that chooses among them are those of kube-controller-manager.
+//
+// A controller has a package below this one, with a function New that asks for
+// informers and returns what runs until its context ends. A row of [Table] makes it
+// known.
+package controllers
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/stoa-project/stoa/controllers/serviceaccount"
+)
+
+// Controller is a row of the table.
+type Controller struct {
+	// Name is what --controllers calls it.
+	Name string
+	// Needs are the resources that it reads and writes. It is off where one is not
+	// served: its informers would wait for it without end.
+	Needs []schema.GroupVersionResource
+	// New makes it; informers are started after that.
+	New func(kubernetes.Interface, informers.SharedInformerFactory) (run func(context.Context))
+}
+
+// Table returns all controllers.
+func Table() []Controller {
+	core := schema.GroupVersion{Version: "v1"}
+	return []Controller{
+		{
+			Name:  "serviceaccount-controller",
+			Needs: []schema.GroupVersionResource{core.WithResource("namespaces"), core.WithResource("serviceaccounts")},
+			New:   serviceaccount.New,
+		},
+	}
+}

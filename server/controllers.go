@@ -1,0 +1,41 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/stoa-project/stoa/controllers"
+)
+
+// addControllers adds the hooks that start the controllers. Readiness does not wait
+// for what they do.
+func (s *Server) addControllers(c CompletedOptions, config *genericapiserver.Config, factory informers.SharedInformerFactory) error {
+	for _, controller := range controllers.Table() {
+		unserved := func(r schema.GroupVersionResource) bool { return !serves(c.Groups, config, r) }
+		if !c.Controllers.Enabled(controller.Name) || slices.ContainsFunc(controller.Needs, unserved) {
+			continue
+		}
+		client, err := kubernetes.NewForConfig(rest.AddUserAgent(rest.CopyConfig(config.LoopbackClientConfig), controller.Name))
+		if err != nil {
+			return fmt.Errorf("loopback client: %w", err)
+		}
+		run := controller.New(client, factory)
+		err = s.generic.AddPostStartHook("start-"+controller.Name, func(hook genericapiserver.PostStartHookContext) error {
+			go run(hook)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
