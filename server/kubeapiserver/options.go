@@ -56,6 +56,7 @@ func NewOptions() *Options {
 	o.Server.DataDir, o.Server.WithoutCA = "", true
 	o.Server.Serving.CertDir = certFolder
 	o.Server.Authorization.Modes = []string{modeAllow}
+	o.Server.Controllers.Names = nil // who runs kube-apiserver runs kube-controller-manager too, or wants none
 	return o
 }
 
