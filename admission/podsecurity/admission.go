@@ -61,7 +61,7 @@ var (
 // recorder counts for all servers of a process, which have one registry of metrics.
 var recorder = sync.OnceValue(func() metrics.Recorder { //nolint:gochecknoglobals // like the registry
 	version := effective.New().BinaryVersion()
-	r := metrics.NewPrometheusRecorder(api.MajorMinorVersion(int(version.Major()), int(version.Minor()))) //nolint:gosec // small
+	r := metrics.NewPrometheusRecorder(api.MajorMinorVersion(int(version.Major()), int(version.Minor())))
 	r.MustRegister(legacyregistry.MustRegister)
 	return r
 })
@@ -101,7 +101,7 @@ func (p *plugin) SetExternalKubeInformerFactory(factory informers.SharedInformer
 func (p *plugin) InspectEffectiveVersion(version compatibility.EffectiveVersion) {
 	binary, emulated := version.BinaryVersion(), version.EmulationVersion()
 	if binary.Major() != emulated.Major() || binary.Minor() != emulated.Minor() {
-		p.emulation = new(api.MajorMinorVersion(int(emulated.Major()), int(emulated.Minor()))) //nolint:gosec // small
+		p.emulation = new(api.MajorMinorVersion(int(emulated.Major()), int(emulated.Minor())))
 	}
 }
 

@@ -34,8 +34,8 @@ func labels(pairs ...string) map[string]string {
 	return out
 }
 
-func namespace(name string, labels map[string]string) *core.Namespace {
-	return &core.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
+func namespace(labels map[string]string) *core.Namespace {
+	return &core.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "n", Labels: labels}}
 }
 
 // started returns a plugin that knows the namespaces and pods.
@@ -85,18 +85,18 @@ func TestValidate(t *testing.T) {
 		"no change that matters": {labels: labels("enforce", "baseline"), resource: "pods", obj: pod, old: pod},
 		"another resource":       {labels: labels("enforce", "baseline"), resource: "secrets", obj: &core.Secret{}},
 		"label of a namespace": {
-			resource: "namespaces", obj: namespace("n", labels("enforce", "none")), code: http.StatusUnprocessableEntity,
+			resource: "namespaces", obj: namespace(labels("enforce", "none")), code: http.StatusUnprocessableEntity,
 			want: `Namespace "n" is invalid: metadata.labels[pod-security.kubernetes.io/enforce]: Invalid value: "none": must be one of privileged, baseline, restricted`,
 		},
-		"label that was wrong before": {resource: "namespaces", obj: namespace("n", labels("enforce", "none")), old: namespace("n", labels("enforce", "none"))},
+		"label that was wrong before": {resource: "namespaces", obj: namespace(labels("enforce", "none")), old: namespace(labels("enforce", "none"))},
 		"namespace gets stricter": {
-			resource: "namespaces", obj: namespace("n", labels("enforce", "baseline")), old: namespace("n", nil),
+			resource: "namespaces", obj: namespace(labels("enforce", "baseline")), old: namespace(nil),
 			warnings: warnings{`existing pods in namespace "n" violate the new PodSecurity enforce level "baseline:latest"`, "old: host namespaces"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := started(t, tc.config, (*corev1.Namespace)(namespace("n", tc.labels)),
+			p := started(t, tc.config, (*corev1.Namespace)(namespace(tc.labels)),
 				&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "n", Name: "old"}, Spec: hostile})
 			resource, kind := corev1.SchemeGroupVersion.WithResource(tc.resource), corev1.SchemeGroupVersion.WithKind("Namespace")
 			if tc.resource == "deployments" {
@@ -116,7 +116,7 @@ func TestValidate(t *testing.T) {
 			if tc.want == "" && err == nil {
 				return
 			}
-			status, ok := err.(apierrors.APIStatus) //nolint:errorlint // as handlers do
+			status, ok := err.(apierrors.APIStatus)
 			if !ok || err.Error() != tc.want || status.Status().Code != tc.code {
 				t.Errorf("error %v, want %d %s", err, tc.code, tc.want)
 			}

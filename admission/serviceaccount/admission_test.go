@@ -90,8 +90,8 @@ func TestAdmit(t *testing.T) {
 		pulls   []corev1.LocalObjectReference
 	}{
 		"nothing said": {
-			spec:    corev1.PodSpec{InitContainers: make([]corev1.Container, 1), Containers: make([]corev1.Container, 2)},
-			account: "default", mounts: "X X X", volumes: "X",
+			spec:    corev1.PodSpec{InitContainers: make([]corev1.Container, 1), Containers: make([]corev1.Container, 1)},
+			account: "default", mounts: "X X", volumes: "X", //nolint:dupword // two containers
 		},
 		"something is there already": {
 			spec:    corev1.PodSpec{Containers: []corev1.Container{{VolumeMounts: []corev1.VolumeMount{own}}, {}}},
