@@ -20,7 +20,7 @@ func TestNodes(t *testing.T) {
 		Valid: `
 apiVersion: v1
 kind: Node
-spec: {podCIDR: 10.0.0.0/24, podCIDRs: [10.0.0.0/24], taints: [{key: a, effect: NoSchedule}]}
+spec: {podCIDR: 10.0.0.0/24, podCIDRs: [10.0.0.0/24], taints: [{key: a, effect: NoSchedule}, {key: node.kubernetes.io/not-ready, effect: NoSchedule}]}
 status: {capacity: {cpu: "4"}}
 `,
 		Update: `spec: {taints: [{key: a, effect: NoExecute}]}`,
