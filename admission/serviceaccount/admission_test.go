@@ -91,7 +91,7 @@ func TestAdmit(t *testing.T) {
 	}{
 		"nothing said": {
 			spec:    corev1.PodSpec{InitContainers: make([]corev1.Container, 1), Containers: make([]corev1.Container, 1)},
-			account: "default", mounts: "X X", volumes: "X", //nolint:dupword // two containers
+			account: "default", mounts: "X X", volumes: "X",
 		},
 		"something is there already": {
 			spec:    corev1.PodSpec{Containers: []corev1.Container{{VolumeMounts: []corev1.VolumeMount{own}}, {}}},
