@@ -26,6 +26,8 @@ import (
 const (
 	// stopTimeout bounds the closing of the embedded etcd.
 	stopTimeout = 10 * time.Second
+	// failTimeout is how long the server goes on to stop in order when etcd has failed.
+	failTimeout = 3 * time.Second
 	// loopbackLifetime is how long a process can run before its connection to itself
 	// stops working; upstream has three years.
 	loopbackLifetime = 10 * 365 * 24 * time.Hour
@@ -209,11 +211,22 @@ func (s *Server) Run(ctx context.Context) error {
 	ended := make(chan struct{})
 	defer close(ended)
 	go s.closeConnections(ended)
-	err := s.generic.PrepareRun().RunWithContext(serving)
-	if err == nil && ctx.Err() == nil {
-		err = fmt.Errorf("embedded etcd: %w", s.etcd.Err())
+	result := make(chan error, 1)
+	go func() { result <- s.generic.PrepareRun().RunWithContext(serving) }()
+	if s.etcd == nil {
+		return <-result
 	}
-	return err
+	select {
+	case err := <-result:
+		return err
+	case <-s.etcd.Done():
+	}
+	// Requests that are inside a failed etcd never return; do not wait for them.
+	select {
+	case <-result:
+	case <-time.After(failTimeout):
+	}
+	return fmt.Errorf("embedded etcd: %w", s.etcd.Err())
 }
 
 // closeConnections closes what clients left open once there is nothing more to

@@ -128,7 +128,7 @@ func TestKubectl(t *testing.T) {
 		{args: "create -f -", stdin: `{"apiVersion":"tenancy.stoa.dev/v1","kind":"Tenant","metadata":{"name":"Bad_Name"},"spec":{"namespaces":{"limit":-1}}}`, code: 1,
 			stderr: `The Tenant "Bad_Name" is invalid:.*metadata.name: Invalid value: "Bad_Name".*spec.namespaces.limit: Invalid value: -1`},
 
-		{args: "api-versions", want: "tenancy.stoa.dev/v1\ntenancy.stoa.dev/v1alpha1\nv1\n"},
+		{args: "api-versions", want: "^admissionregistration.k8s.io/v1\n(.*\n)+apps/v1\n(.*\n)+tenancy.stoa.dev/v1\ntenancy.stoa.dev/v1alpha1\nv1\n$"},
 		{args: "api-resources --api-group=tenancy.stoa.dev --no-headers", want: "^grants +tenancy.stoa.dev/v1 +true +Grant\ntenants +tn +tenancy.stoa.dev/v1 +false +Tenant\n$"},
 		{args: "api-resources --categories=tenancy -o name", want: "grants.tenancy.stoa.dev\ntenants.tenancy.stoa.dev\n"},
 		{args: "version", want: "Client Version: v1.37.2\nKustomize Version: v5.8.1\nServer Version: v1.37.2\n"},
