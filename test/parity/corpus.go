@@ -24,7 +24,7 @@ type record struct {
 		Warnings []string
 	}
 	Stored     *stored
-	StatusBody any
+	StatusBody *object
 	Status     *answer
 	Table      *table
 	Cases      map[string][]testCase
