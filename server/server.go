@@ -17,6 +17,7 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/server/etcd"
 	"github.com/stoa-project/stoa/server/folder"
@@ -223,7 +224,10 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	// Requests that are inside a failed etcd never return; do not wait for them.
 	select {
-	case <-result:
+	case err := <-result:
+		if err != nil {
+			klog.FromContext(ctx).Error(err, "Did not stop in order")
+		}
 	case <-time.After(failTimeout):
 	}
 	return fmt.Errorf("embedded etcd: %w", s.etcd.Err())

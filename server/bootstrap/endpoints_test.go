@@ -19,7 +19,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/stoa-project/stoa/apis/core"
-	corehub "github.com/stoa-project/stoa/apis/core/v1" //nolint:importas // corev1 is of Kubernetes
+	corehub "github.com/stoa-project/stoa/apis/core/v1"
 	"github.com/stoa-project/stoa/server/etcd"
 )
 

@@ -27,9 +27,9 @@ import (
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 
 	"github.com/stoa-project/stoa/apis/core"
-	corehub "github.com/stoa-project/stoa/apis/core/v1" //nolint:importas // corev1 is of Kubernetes
+	corehub "github.com/stoa-project/stoa/apis/core/v1"
 	"github.com/stoa-project/stoa/apis/networking"
-	networkinghub "github.com/stoa-project/stoa/apis/networking/v1" //nolint:importas // see above
+	networkinghub "github.com/stoa-project/stoa/apis/networking/v1"
 	"github.com/stoa-project/stoa/server/etcd"
 )
 
