@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	admissionv1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -108,18 +108,19 @@ func (l *testLog) Write(data []byte) (int, error) {
 // TestEnvironment runs a manager with a controller on an environment with a CRD
 // and a webhook.
 func TestEnvironment(t *testing.T) {
+	t.Parallel()
 	path := "check"
 	nowhere := "/" + path
-	none := admissionv1.SideEffectClassNone
-	ignore := admissionv1.Ignore
+	none := admissionregistrationv1.SideEffectClassNone
+	ignore := admissionregistrationv1.Ignore
 	env := &envtest.Environment{
 		BinaryAssetsDirectory: assets,
 		CRDs:                  []*apiextensionsv1.CustomResourceDefinition{widgetDefinition()},
-		WebhookInstallOptions: envtest.WebhookInstallOptions{ValidatingWebhooks: []*admissionv1.ValidatingWebhookConfiguration{{
+		WebhookInstallOptions: envtest.WebhookInstallOptions{ValidatingWebhooks: []*admissionregistrationv1.ValidatingWebhookConfiguration{{
 			ObjectMeta: metav1.ObjectMeta{Name: "widgets"},
-			Webhooks: []admissionv1.ValidatingWebhook{{
+			Webhooks: []admissionregistrationv1.ValidatingWebhook{{
 				Name: "widgets.example.com", SideEffects: &none, FailurePolicy: &ignore, AdmissionReviewVersions: []string{"v1"},
-				ClientConfig: admissionv1.WebhookClientConfig{Service: &admissionv1.ServiceReference{Namespace: "default", Name: "hooks", Path: &nowhere}},
+				ClientConfig: admissionregistrationv1.WebhookClientConfig{Service: &admissionregistrationv1.ServiceReference{Namespace: "default", Name: "hooks", Path: &nowhere}},
 			}},
 		}}},
 	}
@@ -129,7 +130,7 @@ func TestEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	hooks := &admissionv1.ValidatingWebhookConfiguration{}
+	hooks := &admissionregistrationv1.ValidatingWebhookConfiguration{}
 	if err := plain.Get(t.Context(), client.ObjectKey{Name: "widgets"}, hooks); err != nil {
 		t.Fatal(err)
 	}
@@ -206,6 +207,7 @@ func eventually(t *testing.T, what string, is func(context.Context) bool) {
 // TestRestart starts and stops the same environment twice, as suites do that keep
 // one in a variable.
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	for range 2 {
 		t.Run("", func(t *testing.T) {
 			config := start(t, &envtest.Environment{BinaryAssetsDirectory: assets})
