@@ -127,15 +127,15 @@ func newHub(c *generator.Context, tags []string) (*file, error) {
 		if err != nil {
 			return nil, err
 		}
-		alias := alias(path)
-		f.imports = append(f.imports, fmt.Sprintf("%s %q", alias, path))
-		group = alias + ".GroupName"
+		from := alias(path)
+		f.imports = append(f.imports, fmt.Sprintf("%s %q", from, path))
+		group = from + ".GroupName"
 		chosen, err := choose(pkg, choice)
 		if err != nil {
 			return nil, fmt.Errorf("+%s=%s: %w", hubTag, tag, err)
 		}
 		for _, name := range chosen {
-			kinds = append(kinds, kind{Name: name, From: alias, List: pkg.Types[name+"List"] != nil})
+			kinds = append(kinds, kind{Name: name, From: from, List: pkg.Types[name+"List"] != nil})
 		}
 	}
 	if slices.ContainsFunc(kinds, func(k kind) bool { return k.List }) {
