@@ -17,6 +17,7 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 	serverstorage "k8s.io/apiserver/pkg/server/storage"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	openapiutil "k8s.io/apiserver/pkg/util/openapi"
 	aggregatoropenapi "k8s.io/kube-aggregator/pkg/generated/openapi"
 	"k8s.io/kube-openapi/pkg/common"
@@ -163,7 +164,12 @@ func (s withoutProtobuf) SupportedMediaTypes() []runtime.SerializerInfo {
 
 // kindServer is what the kinds may know of the server.
 func (a *assembly) kindServer(config *genericapiserver.Config) kind.Server {
+	gates := map[string]bool{}
+	for name := range utilfeature.DefaultMutableFeatureGate.GetAll() {
+		gates[string(name)] = utilfeature.DefaultFeatureGate.Enabled(name)
+	}
 	return kind.Server{
+		Gates:         gates,
 		Options:       config.RESTOptionsGetter,
 		Etcd:          a.etcdHealth,
 		EventTTL:      a.options.Etcd.EventTTL,
@@ -184,13 +190,14 @@ func (a *assembly) installGroups(s *genericapiserver.GenericAPIServer, config *g
 	if err != nil {
 		return err
 	}
+	server := a.kindServer(config)
 	var named []*genericapiserver.APIGroupInfo
 	for _, g := range a.options.Groups {
 		info := genericapiserver.NewDefaultAPIGroupInfo(g.Name, types.scheme, types.parameters, types.codecs)
 		if !g.Protobuf(types.scheme) {
 			info.NegotiatedSerializer = withoutProtobuf{info.NegotiatedSerializer}
 		}
-		info.VersionedResourcesStorageMap, err = g.Storage(types.scheme, a.kindServer(config), config.MergedResourceConfig.ResourceEnabled)
+		info.VersionedResourcesStorageMap, err = g.Storage(types.scheme, server, config.MergedResourceConfig.ResourceEnabled)
 		if err != nil {
 			return err
 		}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -18,7 +17,6 @@ import (
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/storage/names"
-	utilfeature "k8s.io/apiserver/pkg/util/feature"
 
 	"github.com/stoa-project/stoa/apis/autoscaling"
 	autoscalingv1 "github.com/stoa-project/stoa/apis/autoscaling/v1"
@@ -49,9 +47,8 @@ type kind struct {
 	table *table
 	// group is the API group it is served in.
 	group string
-	// gates are the feature gates, which validation by tags asks for. They are read on
-	// first use, after the flags.
-	gates func() map[string]bool
+	// gates are those of the server.
+	gates map[string]bool
 }
 
 // New returns the kind that a definition describes. Only T is ever spelled.
@@ -60,15 +57,7 @@ func New[T any, PT Object[T]](d Definition[T]) Kind {
 		d.Singular = strings.ToLower(d.Kind)
 	}
 	erased := erase[T, PT](d)
-	return &kind{definition: erased, table: newTable(erased.Columns, erased.is), gates: sync.OnceValue(featureGates)}
-}
-
-func featureGates() map[string]bool {
-	out := map[string]bool{}
-	for name := range utilfeature.DefaultMutableFeatureGate.GetAll() {
-		out[string(name)] = utilfeature.DefaultFeatureGate.Enabled(name)
-	}
-	return out
+	return &kind{definition: erased, table: newTable(erased.Columns, erased.is)}
 }
 
 func (k *kind) Resource() string { return k.Plural }
@@ -131,7 +120,7 @@ func (k *kind) check() error {
 
 func (k *kind) storage(scheme *runtime.Scheme, group string, server Server) (map[string]rest.Storage, error) {
 	bound := *k
-	bound.group = group
+	bound.group, bound.gates = group, server.Gates
 	return bound.build(scheme, server)
 }
 
@@ -238,7 +227,7 @@ func (k *kind) declares(scheme *runtime.Scheme, subresource string) bool {
 		if err != nil {
 			continue
 		}
-		for _, e := range scheme.Validate(context.Background(), nil, obj, subresource) { //nolint:forbidigo // asks the scheme, for no request
+		for _, e := range scheme.Validate(context.Background(), k.gates, obj, subresource) { //nolint:forbidigo // asks the scheme, for no request
 			if e.Type == field.ErrorTypeInternal {
 				return false
 			}

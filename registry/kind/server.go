@@ -19,6 +19,8 @@ type Server struct {
 	Options generic.RESTOptionsGetter
 	// Etcd says of each etcd server what is wrong with it; nil if nothing is.
 	Etcd []func(context.Context) error
+	// Gates are the feature gates by name, which validation by tags asks for.
+	Gates map[string]bool
 	// EventTTL is how long objects of kinds that expire are kept.
 	EventTTL time.Duration
 	// Authorizer decides about requests, and Rules lists what it allows somebody.

@@ -157,11 +157,15 @@ func (s mainStrategy) DeclarativeValidationConfig(ctx context.Context, obj, old 
 }
 
 func (k *kind) declarative(ctx context.Context, obj, old runtime.Object) rest.DeclarativeValidationConfig {
-	if k.Strategy.Declarative == nil {
-		return rest.DeclarativeValidationConfig{Options: k.gates()}
+	var config rest.DeclarativeValidationConfig
+	if k.Strategy.Declarative != nil {
+		config = k.Strategy.Declarative(ctx, obj, old)
 	}
-	config := k.Strategy.Declarative(ctx, obj, old)
-	options := maps.Clone(k.gates())
+	if len(config.Options) == 0 {
+		config.Options = k.gates // there are some hundred of them, copied only where one differs
+		return config
+	}
+	options := maps.Clone(k.gates)
 	maps.Copy(options, config.Options)
 	config.Options = options
 	return config
