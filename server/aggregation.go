@@ -36,7 +36,7 @@ func (a *assembly) addAggregator(ctx context.Context, target genericapiserver.De
 			ServiceResolver:           a.resolver,
 			RejectForwardingRedirects: a.options.Aggregation.RejectForwardingRedirects,
 			// It waits for services and slices without end if there are none.
-			DisableRemoteAvailableConditionController: !a.servesServices(),
+			DisableRemoteAvailableConditionController: !servesServices(a.options.Groups, a.config),
 		},
 	}
 	server, err := front.Complete().NewWithDelegate(target)

@@ -16,6 +16,8 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/healthz"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/stoa-project/stoa/registry/core"
 	"github.com/stoa-project/stoa/registry/kind"
@@ -64,13 +66,21 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 		return err
 	}
 
-	shared, err := c.admit(config)
+	client, err := kubernetes.NewForConfig(config.LoopbackClientConfig)
+	if err != nil {
+		return fmt.Errorf("loopback client: %w", err)
+	}
+	shared := informers.NewSharedInformerFactory(client, resync)
+	resolver, err := c.resolver(config, shared)
 	if err != nil {
 		return err
 	}
+	if err := c.admit(config, client, shared, resolver); err != nil {
+		return err
+	}
 	chain := &assembly{
-		options: c, config: config, informers: shared, proxy: s.frontProxy, etcd: upstream, etcdHealth: s.etcdHealth, stores: stores{},
-		streams: func(config *genericapiserver.Config) (*core.Streams, error) { return s.streams(c, config) },
+		options: c, config: config, informers: shared, resolver: resolver, proxy: s.frontProxy, etcd: upstream, etcdHealth: s.etcdHealth, stores: stores{},
+		streams: func(config *genericapiserver.Config) (*core.Streams, error) { return s.streams(c, config, client) },
 		decorate: func(getter generic.RESTOptionsGetter, uncached func(schema.GroupResource) bool) generic.RESTOptionsGetter {
 			return clients.RESTOptionsGetter(ctx, getter, uncached)
 		},
@@ -97,6 +107,11 @@ func serves(groups []kind.Group, config *genericapiserver.Config, resource schem
 		return g.Name == resource.Group && slices.ContainsFunc(g.Resources, func(r kind.Resource) bool { return r.Kind.Resource() == resource.Resource })
 	}
 	return slices.ContainsFunc(groups, has) && config.MergedResourceConfig.ResourceEnabled(resource)
+}
+
+// servesAll says whether serves is true for all of the resources.
+func servesAll(groups []kind.Group, config *genericapiserver.Config, resources []schema.GroupVersionResource) bool {
+	return !slices.ContainsFunc(resources, func(r schema.GroupVersionResource) bool { return !serves(groups, config, r) })
 }
 
 // addHealthChecks makes health depend on an answer from each etcd cluster, and

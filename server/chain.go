@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 
 	crdserver "k8s.io/apiextensions-apiserver/pkg/apiserver"
@@ -62,13 +61,10 @@ func (a *assembly) build(ctx context.Context) (*genericapiserver.GenericAPIServe
 	a.chain, a.config.BuildHandlerChainFunc = a.config.BuildHandlerChainFunc, passOn
 	a.config.AggregatedDiscoveryGroupManager = aggregated.NewResourceManager("apis") // one for all
 	a.config.SkipOpenAPIInstallation = true                                          // publish does it
-	var err error
-	if a.resolver, err = a.newResolver(); err != nil {
-		return nil, err
-	}
 	target := genericapiserver.NewEmptyDelegateWithCustomHandler(
 		notfoundhandler.New(a.options.types.codecs, genericfilters.NoMuxAndDiscoveryIncompleteKey))
 	if a.options.CustomResources {
+		var err error
 		if target, err = a.addCustomResources(target); err != nil {
 			return nil, err
 		}
@@ -137,23 +133,6 @@ func (a *assembly) uncached(schema.GroupResource) bool { return !a.etcd.EnableWa
 
 // always is uncached for a store that is used once.
 func always(schema.GroupResource) bool { return true }
-
-// newResolver returns what finds the addresses of services, if there are services.
-func (a *assembly) newResolver() (webhook.ServiceResolver, error) {
-	if !a.servesServices() {
-		return noServices{}, nil
-	}
-	own, err := url.Parse(a.config.LoopbackClientConfig.Host)
-	if err != nil {
-		return nil, fmt.Errorf("loopback address: %w", err)
-	}
-	return newResolver(a.informers, own)
-}
-
-func (a *assembly) servesServices() bool {
-	return serves(a.options.Groups, a.config, schema.GroupVersionResource{Version: "v1", Resource: "services"}) &&
-		serves(a.options.Groups, a.config, schema.GroupVersionResource{Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"})
-}
 
 // publish serves the OpenAPI documents of all servers at the one in front.
 func (a *assembly) publish(front *genericapiserver.GenericAPIServer, config *genericapiserver.Config) {

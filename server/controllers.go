@@ -5,9 +5,7 @@ package server
 
 import (
 	"fmt"
-	"slices"
 
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -20,8 +18,7 @@ import (
 // for what they do.
 func (s *Server) addControllers(c CompletedOptions, config *genericapiserver.Config, factory informers.SharedInformerFactory) error {
 	for _, controller := range controllers.Table() {
-		unserved := func(r schema.GroupVersionResource) bool { return !serves(c.Groups, config, r) }
-		if !c.Controllers.Enabled(controller.Name) || slices.ContainsFunc(controller.Needs, unserved) {
+		if !c.Controllers.Enabled(controller.Name) || !servesAll(c.Groups, config, controller.Needs) {
 			continue
 		}
 		client, err := kubernetes.NewForConfig(rest.AddUserAgent(rest.CopyConfig(config.LoopbackClientConfig), controller.Name))

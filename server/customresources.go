@@ -17,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
 	genericapiserver "k8s.io/apiserver/pkg/server"
-	"k8s.io/apiserver/pkg/util/webhook"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -45,7 +44,7 @@ func (a *assembly) addCustomResources(target genericapiserver.DelegationTarget) 
 			CRDRESTOptionsGetter: a.decorate(resources, a.uncached),
 			MasterCount:          oneServer,
 			ServiceResolver:      a.resolver,
-			AuthResolverWrapper:  webhook.NewDefaultAuthenticationInfoResolverWrapper(nil, config.EgressSelector, config.LoopbackClientConfig, config.TracerProvider),
+			AuthResolverWrapper:  webhookAuth(config),
 		},
 	}
 	extension.GenericConfig.DisabledPostStartHooks = sets.NewString(crdsSynced)

@@ -194,6 +194,7 @@ func (i *identity) loopback(ctx context.Context, serving *genericapiserver.Secur
 	}
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	config.DisableCompression = true
+	config.WarningHandler = rest.NoWarnings{} // they are for users
 	return config, nil
 }
 

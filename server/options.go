@@ -70,8 +70,8 @@ type Options struct {
 	Admission *AdmissionOptions
 	// Controllers says which controllers run in the server.
 	Controllers *controllers.Options
-	// APIs switches groups and versions off and on.
-	APIs *genericoptions.APIEnablementOptions
+	// APIs says which of the groups and versions are served.
+	APIs *APIOptions
 	// CustomResources serves CustomResourceDefinitions and what they define. Off, the
 	// kind does not exist and costs nothing.
 	CustomResources bool
@@ -102,7 +102,7 @@ func NewOptions() *Options {
 		Kubelet:         newKubeletOptions(),
 		Admission:       newAdmissionOptions(),
 		Controllers:     controllers.NewOptions(),
-		APIs:            genericoptions.NewAPIEnablementOptions(),
+		APIs:            newAPIOptions(),
 		CustomResources: true,
 		Aggregation:     newAggregationOptions(),
 		Profiling:       true,
@@ -170,6 +170,9 @@ func (o *Options) Complete(ctx context.Context) (CompletedOptions, error) {
 	}
 	var err error
 	if c.clusterIPRanges, err = c.Service.ranges(); err != nil {
+		return CompletedOptions{}, err
+	}
+	if c.Groups, err = c.APIs.choose(o.Groups); err != nil {
 		return CompletedOptions{}, err
 	}
 	if c.types, err = newTypes(c.Groups); err != nil {

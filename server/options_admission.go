@@ -13,8 +13,12 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 	admissionmetrics "k8s.io/apiserver/pkg/admission/metrics"
 	"k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle"
+	webhookinit "k8s.io/apiserver/pkg/admission/plugin/webhook/initializer"
+	"k8s.io/apiserver/pkg/admission/plugin/webhook/mutating"
+	"k8s.io/apiserver/pkg/admission/plugin/webhook/validating"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
+	"k8s.io/apiserver/pkg/util/webhook"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -48,6 +52,9 @@ func (o *AdmissionOptions) plugins() []plugin {
 	accounts := schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}
 	pods := schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 	classes := schema.GroupVersionResource{Group: "scheduling.k8s.io", Version: "v1", Resource: "priorityclasses"}
+	hooks := func(kind string) []schema.GroupVersionResource {
+		return []schema.GroupVersionResource{namespaces, {Group: "admissionregistration.k8s.io", Version: "v1", Resource: kind}}
+	}
 	return []plugin{
 		{name: lifecycle.PluginName, register: lifecycle.Register, needs: []schema.GroupVersionResource{namespaces}},
 		{name: serviceaccount.PluginName, register: serviceaccount.Register, needs: []schema.GroupVersionResource{accounts}},
@@ -56,6 +63,8 @@ func (o *AdmissionOptions) plugins() []plugin {
 		{name: podpriority.PluginName, register: podpriority.Register, needs: []schema.GroupVersionResource{classes}},
 		{name: tolerations.PluginName, register: func(p *admission.Plugins) { tolerations.Register(p, o.Tolerations) }},
 		{name: inuse.PluginName, register: inuse.Register},
+		{name: mutating.PluginName, register: mutating.Register, needs: hooks("mutatingwebhookconfigurations")},
+		{name: validating.PluginName, register: validating.Register, needs: hooks("validatingwebhookconfigurations")},
 	}
 }
 
@@ -85,29 +94,24 @@ func (o *AdmissionOptions) AddFlags(flags *pflag.FlagSet) {
 		"Indicates the tolerationSeconds of the toleration for unreachable:NoExecute that is added by default to every pod that does not already have such a toleration.")
 }
 
-// admit adds the admission chain. Its informers and clients use the loopback
-// connection.
-func (c CompletedOptions) admit(config *genericapiserver.Config) (informers.SharedInformerFactory, error) {
-	client, err := kubernetes.NewForConfig(config.LoopbackClientConfig)
-	if err != nil {
-		return nil, fmt.Errorf("loopback client: %w", err)
-	}
+// admit adds the admission chain. Plugins use the loopback connection, but for the
+// webhooks that they call.
+func (c CompletedOptions) admit(config *genericapiserver.Config, client kubernetes.Interface, factory informers.SharedInformerFactory, resolver webhook.ServiceResolver) error {
 	dynamicClient, err := dynamic.NewForConfig(config.LoopbackClientConfig)
 	if err != nil {
-		return nil, fmt.Errorf("loopback client: %w", err)
+		return fmt.Errorf("loopback client: %w", err)
 	}
-	factory := informers.NewSharedInformerFactory(client, resync)
 	chain := *c.Admission.AdmissionOptions
 	chain.DisablePlugins = slices.Clone(chain.DisablePlugins)
 	for _, p := range c.Admission.plugins() {
-		unserved := func(r schema.GroupVersionResource) bool { return !serves(c.Groups, config, r) }
-		if slices.ContainsFunc(p.needs, unserved) {
+		if !servesAll(c.Groups, config, p.needs) {
 			chain.DisablePlugins = append(chain.DisablePlugins, p.name)
 		}
 	}
-	err = chain.ApplyTo(config, factory, client, dynamicClient, config.FeatureGate, config.EffectiveVersion)
+	err = chain.ApplyTo(config, factory, client, dynamicClient, config.FeatureGate, config.EffectiveVersion,
+		webhookinit.NewPluginInitializer(webhookAuth(config), resolver))
 	if err != nil {
-		return nil, fmt.Errorf("admission: %w", err)
+		return fmt.Errorf("admission: %w", err)
 	}
-	return factory, nil
+	return nil
 }

@@ -156,16 +156,20 @@ func TestOverrides(t *testing.T) {
 // options are those of a server on a free port that keeps nothing.
 func options(t *testing.T, change func(*server.Options)) server.CompletedOptions {
 	t.Helper()
+	completed, err := complete(t.Context(), change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return completed
+}
+
+func complete(ctx context.Context, change func(*server.Options)) (server.CompletedOptions, error) {
 	o := server.NewOptions()
 	o.DataDir = ""
 	o.Etcd.UnsafeNoFsync = true
 	o.Serving.BindAddress, o.Serving.BindPort = net.IPv4(127, 0, 0, 1), 0
 	change(o)
-	completed, err := o.Complete(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return completed
+	return o.Complete(ctx)
 }
 
 // TestCanceledRun stops a server at every moment of its start. That is no error, and
@@ -235,25 +239,29 @@ func TestFolderInUse(t *testing.T) {
 func TestInvalidOptions(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*server.Options){
-		"--etcd-servers: each must be a URL such as https://10.0.0.1:2379":  func(o *server.Options) { o.Etcd.StorageConfig.Transport.ServerList = []string{"nowhere"} },
-		"--etcd-servers: must not contain a user or password":               func(o *server.Options) { o.Etcd.StorageConfig.Transport.ServerList = []string{"http://me:hunter2@a:1"} },
-		"--etcd-certfile, --etcd-keyfile and --etcd-cafile must not":        func(o *server.Options) { o.Etcd.StorageConfig.Transport.CertFile = "x" },
-		"--etcd-servers-overrides invalid":                                  func(o *server.Options) { o.Etcd.EtcdServersOverrides = []string{"x"} },
-		"--etcd-compaction-interval must not be negative":                   func(o *server.Options) { o.Etcd.StorageConfig.CompactionInterval = -1 },
-		"--quota-backend-bytes must not be negative":                        func(o *server.Options) { o.Etcd.QuotaBackendBytes = -1 },
-		"--request-timeout must be positive":                                func(o *server.Options) { o.Run.RequestTimeout = 0 },
-		"--tls-cert-file must be set together with --tls-private-key-file":  func(o *server.Options) { o.Serving.CertFile = "x" },
-		"--tls-private-key-file must be set together with --tls-cert-file":  func(o *server.Options) { o.Serving.KeyFile = "x" },
-		"--client-ca-file: open /nonexistent: no such file or directory":    func(o *server.Options) { o.Authentication.ClientCAFile = "/nonexistent" },
-		"--proxy-client-cert-file must be set together with --proxy-client": func(o *server.Options) { o.Aggregation.ProxyClientCertFile = "x" },
-		"--requestheader-client-ca-file: open /nonexistent":                 func(o *server.Options) { o.Authentication.RequestHeader.ClientCAFile = "/nonexistent" },
-		"--secure-port 70000 must be between":                               func(o *server.Options) { o.Serving.BindPort = 70000 },
-		"unknown api groups nosuch/v1":                                      func(o *server.Options) { o.APIs.RuntimeConfig = map[string]string{"nosuch/v1": "true"} },
-		`API group "tenancy.stoa.dev" is there twice`:                       func(o *server.Options) { o.Groups = append(o.Groups, tenancy.Group()) },
+		"--etcd-servers: each must be a URL such as https://10.0.0.1:2379":   func(o *server.Options) { o.Etcd.StorageConfig.Transport.ServerList = []string{"nowhere"} },
+		"--etcd-servers: must not contain a user or password":                func(o *server.Options) { o.Etcd.StorageConfig.Transport.ServerList = []string{"http://me:hunter2@a:1"} },
+		"--etcd-certfile, --etcd-keyfile and --etcd-cafile must not":         func(o *server.Options) { o.Etcd.StorageConfig.Transport.CertFile = "x" },
+		"--etcd-servers-overrides invalid":                                   func(o *server.Options) { o.Etcd.EtcdServersOverrides = []string{"x"} },
+		"--etcd-compaction-interval must not be negative":                    func(o *server.Options) { o.Etcd.StorageConfig.CompactionInterval = -1 },
+		"--quota-backend-bytes must not be negative":                         func(o *server.Options) { o.Etcd.QuotaBackendBytes = -1 },
+		"--request-timeout must be positive":                                 func(o *server.Options) { o.Run.RequestTimeout = 0 },
+		"--tls-cert-file must be set together with --tls-private-key-file":   func(o *server.Options) { o.Serving.CertFile = "x" },
+		"--tls-private-key-file must be set together with --tls-cert-file":   func(o *server.Options) { o.Serving.KeyFile = "x" },
+		"--client-ca-file: open /nonexistent: no such file or directory":     func(o *server.Options) { o.Authentication.ClientCAFile = "/nonexistent" },
+		"--proxy-client-cert-file must be set together with --proxy-client":  func(o *server.Options) { o.Aggregation.ProxyClientCertFile = "x" },
+		"--requestheader-client-ca-file: open /nonexistent":                  func(o *server.Options) { o.Authentication.RequestHeader.ClientCAFile = "/nonexistent" },
+		"--secure-port 70000 must be between":                                func(o *server.Options) { o.Serving.BindPort = 70000 },
+		"unknown api groups nosuch/v1":                                       func(o *server.Options) { o.APIs.RuntimeConfig = map[string]string{"nosuch/v1": "true"} },
+		`--api-groups: unknown group "nosuch": known are all, minimal, core`: func(o *server.Options) { o.APIs.Groups = []string{"nosuch"} },
+		`API group "tenancy.stoa.dev" is there twice`:                        func(o *server.Options) { o.Groups = append(o.Groups, tenancy.Group()) },
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
-			_, err := server.New(t.Context(), options(t, change))
+			completed, err := complete(t.Context(), change)
+			if err == nil {
+				_, err = server.New(t.Context(), completed)
+			}
 			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("got %v, want %q", err, want)
 			}

@@ -6,7 +6,6 @@ package server
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"net/http"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -22,7 +21,7 @@ import (
 
 // streams returns what the subresources of pods, nodes and services need that send
 // requests on.
-func (s *Server) streams(c CompletedOptions, config *genericapiserver.Config) (*core.Streams, error) {
+func (s *Server) streams(c CompletedOptions, config *genericapiserver.Config, client kubernetes.Interface) (*core.Streams, error) {
 	proxymetrics.Register()
 	kubelets, err := c.Kubelet.client(func() (*tls.Certificate, error) {
 		if own := s.identity.kubelet.Load(); own != nil {
@@ -34,10 +33,6 @@ func (s *Server) streams(c CompletedOptions, config *genericapiserver.Config) (*
 		return nil, err
 	}
 	s.closers = append(s.closers, kubelets.Close)
-	client, err := kubernetes.NewForConfig(config.LoopbackClientConfig)
-	if err != nil {
-		return nil, fmt.Errorf("loopback client: %w", err)
-	}
 	network := utilnet.SetTransportDefaults(&http.Transport{
 		// The address of a pod is in no certificate that a server could know.
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}, //nolint:gosec // see above

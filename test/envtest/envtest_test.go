@@ -25,8 +25,11 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	controllerconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 )
 
 const patience = time.Minute
@@ -109,18 +112,20 @@ func (l *testLog) Write(data []byte) (int, error) {
 // and a webhook.
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
-	path := "check"
-	nowhere := "/" + path
+	path := "/check"
 	none := admissionregistrationv1.SideEffectClassNone
-	ignore := admissionregistrationv1.Ignore
 	env := &envtest.Environment{
 		BinaryAssetsDirectory: assets,
 		CRDs:                  []*apiextensionsv1.CustomResourceDefinition{widgetDefinition()},
 		WebhookInstallOptions: envtest.WebhookInstallOptions{ValidatingWebhooks: []*admissionregistrationv1.ValidatingWebhookConfiguration{{
 			ObjectMeta: metav1.ObjectMeta{Name: "widgets"},
 			Webhooks: []admissionregistrationv1.ValidatingWebhook{{
-				Name: "widgets.example.com", SideEffects: &none, FailurePolicy: &ignore, AdmissionReviewVersions: []string{"v1"},
-				ClientConfig: admissionregistrationv1.WebhookClientConfig{Service: &admissionregistrationv1.ServiceReference{Namespace: "default", Name: "hooks", Path: &nowhere}},
+				Name: "widgets.example.com", SideEffects: &none, AdmissionReviewVersions: []string{"v1"},
+				ClientConfig: admissionregistrationv1.WebhookClientConfig{Service: &admissionregistrationv1.ServiceReference{Namespace: "default", Name: "hooks", Path: &path}},
+				Rules: []admissionregistrationv1.RuleWithOperations{{
+					Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
+					Rule:       admissionregistrationv1.Rule{APIGroups: []string{"example.com"}, APIVersions: []string{"v1"}, Resources: []string{"widgets"}},
+				}},
 			}},
 		}}},
 	}
@@ -130,15 +135,24 @@ func TestEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	hooks := &admissionregistrationv1.ValidatingWebhookConfiguration{}
-	if err := plain.Get(t.Context(), client.ObjectKey{Name: "widgets"}, hooks); err != nil {
-		t.Fatal(err)
-	}
-	if got := hooks.Webhooks[0].ClientConfig; got.URL == nil || len(got.CABundle) == 0 {
-		t.Errorf("the webhook was not pointed at this machine: %+v", got)
-	}
-
-	manager(t, config)
+	hooks := webhook.NewServer(webhook.Options{
+		Host: env.WebhookInstallOptions.LocalServingHost, Port: env.WebhookInstallOptions.LocalServingPort,
+		CertDir: env.WebhookInstallOptions.LocalServingCertDir,
+	})
+	hooks.Register(path, &admission.Webhook{Handler: admission.HandlerFunc(func(_ context.Context, request admission.Request) admission.Response {
+		if request.Name == "forbidden" {
+			return admission.Denied("not this name")
+		}
+		return admission.Allowed("")
+	})})
+	manager(t, config, hooks)
+	eventually(t, "the webhook is not called", func(ctx context.Context) bool {
+		forbidden := newWidget()
+		forbidden.SetName("forbidden")
+		forbidden.SetNamespace("default")
+		err := plain.Create(ctx, forbidden, client.DryRunAll)
+		return err != nil && strings.Contains(err.Error(), `admission webhook "widgets.example.com" denied the request: not this name`)
+	})
 	widget := newWidget()
 	widget.SetName("one")
 	widget.SetNamespace("default")
@@ -173,10 +187,13 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// manager runs a manager with the controller until the test is over.
-func manager(t *testing.T, config *rest.Config) {
+// manager runs a manager with the controller and the webhooks until the test is over.
+func manager(t *testing.T, config *rest.Config, hooks webhook.Server) {
 	t.Helper()
-	mgr, err := ctrl.NewManager(config, ctrl.Options{Metrics: metricsserver.Options{BindAddress: "0"}})
+	again := true // a second run of the test makes the same controller in this process
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Metrics: metricsserver.Options{BindAddress: "0"}, WebhookServer: hooks, Controller: controllerconfig.Controller{SkipNameValidation: &again},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,6 +201,9 @@ func manager(t *testing.T, config *rest.Config) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	if err := mgr.Add(hooks); err != nil {
+		t.Fatal(err)
+	}
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()
 	t.Cleanup(func() {
