@@ -13,6 +13,8 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 	admissionmetrics "k8s.io/apiserver/pkg/admission/metrics"
 	"k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle"
+	mutatingpolicy "k8s.io/apiserver/pkg/admission/plugin/policy/mutating"
+	validatingpolicy "k8s.io/apiserver/pkg/admission/plugin/policy/validating"
 	webhookinit "k8s.io/apiserver/pkg/admission/plugin/webhook/initializer"
 	"k8s.io/apiserver/pkg/admission/plugin/webhook/mutating"
 	"k8s.io/apiserver/pkg/admission/plugin/webhook/validating"
@@ -52,8 +54,12 @@ func (o *AdmissionOptions) plugins() []plugin {
 	accounts := schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}
 	pods := schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 	classes := schema.GroupVersionResource{Group: "scheduling.k8s.io", Version: "v1", Resource: "priorityclasses"}
-	hooks := func(kind string) []schema.GroupVersionResource {
-		return []schema.GroupVersionResource{namespaces, {Group: "admissionregistration.k8s.io", Version: "v1", Resource: kind}}
+	registered := func(kinds ...string) []schema.GroupVersionResource {
+		needs := []schema.GroupVersionResource{namespaces}
+		for _, kind := range kinds {
+			needs = append(needs, schema.GroupVersionResource{Group: "admissionregistration.k8s.io", Version: "v1", Resource: kind})
+		}
+		return needs
 	}
 	return []plugin{
 		{name: lifecycle.PluginName, register: lifecycle.Register, needs: []schema.GroupVersionResource{namespaces}},
@@ -63,8 +69,16 @@ func (o *AdmissionOptions) plugins() []plugin {
 		{name: podpriority.PluginName, register: podpriority.Register, needs: []schema.GroupVersionResource{classes}},
 		{name: tolerations.PluginName, register: func(p *admission.Plugins) { tolerations.Register(p, o.Tolerations) }},
 		{name: inuse.PluginName, register: inuse.Register},
-		{name: mutating.PluginName, register: mutating.Register, needs: hooks("mutatingwebhookconfigurations")},
-		{name: validating.PluginName, register: validating.Register, needs: hooks("validatingwebhookconfigurations")},
+		{
+			name: mutatingpolicy.PluginName, register: mutatingpolicy.Register,
+			needs: registered("mutatingadmissionpolicies", "mutatingadmissionpolicybindings"),
+		},
+		{name: mutating.PluginName, register: mutating.Register, needs: registered("mutatingwebhookconfigurations")},
+		{
+			name: validatingpolicy.PluginName, register: validatingpolicy.Register,
+			needs: registered("validatingadmissionpolicies", "validatingadmissionpolicybindings"),
+		},
+		{name: validating.PluginName, register: validating.Register, needs: registered("validatingwebhookconfigurations")},
 	}
 }
 
