@@ -44,9 +44,7 @@ func DaemonSets() kind.Kind {
 			ValidateStatus: func(_ context.Context, obj, old *apps.DaemonSet) field.ErrorList {
 				return validation.ValidateDaemonSetStatus((*appsv1.DaemonSet)(obj), (*appsv1.DaemonSet)(old))
 			},
-			Warnings: func(ctx context.Context, obj, old *apps.DaemonSet) []string {
-				return validation.WarningsOnDaemonSet(ctx, (*appsv1.DaemonSet)(obj), (*appsv1.DaemonSet)(old))
-			},
+			Warnings: podtemplate.Warnings(daemonSetTemplate),
 		},
 		Columns: daemonSetColumns(),
 	})

@@ -48,9 +48,7 @@ func Deployments() kind.Kind {
 			ValidateStatus: func(_ context.Context, obj, old *apps.Deployment) field.ErrorList {
 				return validation.ValidateDeploymentStatus((*appsv1.Deployment)(obj), (*appsv1.Deployment)(old))
 			},
-			Warnings: func(ctx context.Context, obj, old *apps.Deployment) []string {
-				return validation.WarningsOnDeployment(ctx, (*appsv1.Deployment)(obj), (*appsv1.Deployment)(old))
-			},
+			Warnings: podtemplate.WarningsWithName(deploymentTemplate),
 		},
 		Scale: &kind.Scale[apps.Deployment]{
 			Replicas:    func(d *apps.Deployment) int32 { return ptr.Deref(d.Spec.Replicas, 0) },

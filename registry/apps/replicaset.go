@@ -37,12 +37,10 @@ func ReplicaSets() kind.Kind {
 			ValidateUpdate: func(_ context.Context, obj, old *apps.ReplicaSet) field.ErrorList {
 				return validation.ValidateReplicaSetUpdate((*appsv1.ReplicaSet)(obj), (*appsv1.ReplicaSet)(old))
 			},
-			ValidateStatus: func(_ context.Context, obj, old *apps.ReplicaSet) field.ErrorList {
-				return validation.ValidateReplicaSetStatus((*appsv1.ReplicaSet)(obj), (*appsv1.ReplicaSet)(old))
+			ValidateStatus: func(_ context.Context, obj, _ *apps.ReplicaSet) field.ErrorList {
+				return validation.ValidateReplicaSetStatus((*appsv1.ReplicaSet)(obj))
 			},
-			Warnings: func(ctx context.Context, obj, old *apps.ReplicaSet) []string {
-				return validation.WarningsOnReplicaSet(ctx, (*appsv1.ReplicaSet)(obj), (*appsv1.ReplicaSet)(old))
-			},
+			Warnings: podtemplate.WarningsWithName(replicaSetTemplate),
 		},
 		Scale: &kind.Scale[apps.ReplicaSet]{
 			Replicas:    func(r *apps.ReplicaSet) int32 { return ptr.Deref(r.Spec.Replicas, 0) },

@@ -46,7 +46,8 @@ func StatefulSets() kind.Kind {
 				return validation.ValidateStatefulSetStatus((*appsv1.StatefulSet)(obj), (*appsv1.StatefulSet)(old))
 			},
 			Warnings: func(ctx context.Context, obj, old *apps.StatefulSet) []string {
-				return validation.WarningsOnStatefulSet(ctx, (*appsv1.StatefulSet)(obj), (*appsv1.StatefulSet)(old))
+				out := podtemplate.Warnings(statefulSetTemplate)(ctx, obj, old)
+				return append(out, validation.WarningsOnStatefulSet((*appsv1.StatefulSet)(obj))...)
 			},
 		},
 		Scale: &kind.Scale[apps.StatefulSet]{

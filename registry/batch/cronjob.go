@@ -42,8 +42,8 @@ func CronJobs() kind.Kind {
 			ValidateUpdate: func(_ context.Context, obj, old *batch.CronJob) field.ErrorList {
 				return validation.ValidateCronJobUpdate((*batchv1.CronJob)(obj), (*batchv1.CronJob)(old))
 			},
-			Warnings: func(ctx context.Context, obj, old *batch.CronJob) []string {
-				return validation.WarningsOnCronJob(ctx, (*batchv1.CronJob)(obj), (*batchv1.CronJob)(old))
+			Warnings: func(_ context.Context, obj, old *batch.CronJob) []string {
+				return validation.WarningsOnCronJob((*batchv1.CronJob)(obj), (*batchv1.CronJob)(old))
 			},
 		},
 		Columns: cronJobColumns(),

@@ -51,8 +51,8 @@ func Jobs() kind.Kind {
 			ValidateStatus: func(_ context.Context, obj, old *batch.Job) field.ErrorList {
 				return validation.ValidateJobStatus((*batchv1.Job)(obj), (*batchv1.Job)(old))
 			},
-			Warnings: func(ctx context.Context, obj, old *batch.Job) []string {
-				return validation.WarningsOnJob(ctx, (*batchv1.Job)(obj), (*batchv1.Job)(old))
+			Warnings: func(_ context.Context, obj, old *batch.Job) []string {
+				return validation.WarningsOnJob((*batchv1.Job)(obj), (*batchv1.Job)(old))
 			},
 		},
 		Fields: []kind.Field[batch.Job]{

@@ -40,11 +40,11 @@ func ReplicationControllers() kind.Kind {
 			ValidateUpdate: func(_ context.Context, obj, old *core.ReplicationController) field.ErrorList {
 				return validation.ValidateReplicationControllerUpdate((*corev1.ReplicationController)(obj), (*corev1.ReplicationController)(old))
 			},
-			ValidateStatus: func(_ context.Context, obj, old *core.ReplicationController) field.ErrorList {
-				return validation.ValidateReplicationControllerStatus((*corev1.ReplicationController)(obj), (*corev1.ReplicationController)(old))
+			ValidateStatus: func(_ context.Context, obj, _ *core.ReplicationController) field.ErrorList {
+				return validation.ValidateReplicationControllerStatus((*corev1.ReplicationController)(obj))
 			},
-			Warnings: func(ctx context.Context, obj, old *core.ReplicationController) []string {
-				return validation.WarningsOnReplicationController(ctx, (*corev1.ReplicationController)(obj), (*corev1.ReplicationController)(old))
+			Warnings: func(_ context.Context, obj, old *core.ReplicationController) []string {
+				return validation.WarningsOnReplicationController((*corev1.ReplicationController)(obj), (*corev1.ReplicationController)(old))
 			},
 		},
 		Scale: &kind.Scale[core.ReplicationController]{

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
 	"github.com/stoa-project/stoa/registry/kind"
@@ -62,3 +63,28 @@ func DropDisabled[T any](template func(*T) *corev1.PodTemplateSpec) func(context
 		corevalidation.DropDisabledTemplateFields(template(obj), before)
 	}
 }
+
+// Warnings returns a Warnings about the template of an object that is new, or whose
+// generation a change has moved.
+func Warnings[T any](template func(*T) *corev1.PodTemplateSpec) func(context.Context, *T, *T) []string {
+	return func(_ context.Context, obj, old *T) []string {
+		if old != nil && meta(obj).GetGeneration() == meta(old).GetGeneration() {
+			return nil
+		}
+		return corevalidation.WarningsForPodTemplate(field.NewPath("spec", "template"), template(obj))
+	}
+}
+
+// WarningsWithName returns Warnings for a kind with whose names those of pods begin.
+func WarningsWithName[T any](template func(*T) *corev1.PodTemplateSpec) func(context.Context, *T, *T) []string {
+	ofTemplate := Warnings(template)
+	return func(ctx context.Context, obj, old *T) []string {
+		out := ofTemplate(ctx, obj, old)
+		if old != nil {
+			return out
+		}
+		return append(corevalidation.WarningsForPodOwner(meta(obj).GetName()), out...)
+	}
+}
+
+func meta[T any](obj *T) metav1.Object { return any(obj).(metav1.Object) }

@@ -30,7 +30,7 @@ func validateReplicaSetSpec(spec *appsv1.ReplicaSetSpec, opts corevalidation.Pod
 }
 
 // ValidateReplicaSetStatus judges a changed status.
-func ValidateReplicaSetStatus(obj, _ *appsv1.ReplicaSet) field.ErrorList {
+func ValidateReplicaSetStatus(obj *appsv1.ReplicaSet) field.ErrorList {
 	path, s := field.NewPath("status"), obj.Status
 	labeled, ready, available := count{"fullyLabeledReplicas", int64(s.FullyLabeledReplicas)}, count{"readyReplicas", int64(s.ReadyReplicas)}, count{"availableReplicas", int64(s.AvailableReplicas)}
 	errs := validateCounts(path, count{"replicas", int64(s.Replicas)}, labeled, ready, available,

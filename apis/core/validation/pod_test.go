@@ -221,7 +221,7 @@ func TestWarningsForPod(t *testing.T) {
 		t.Errorf("warnings (-want +got):\n%s", diff)
 	}
 	var none *field.Path
-	if got := WarningsForPodTemplate(t.Context(), none, nil, nil); got != nil {
+	if got := WarningsForPodTemplate(none, nil); got != nil {
 		t.Errorf("warns of no template: %v", got)
 	}
 }

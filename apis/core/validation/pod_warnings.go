@@ -4,7 +4,6 @@
 package validation
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,12 +29,22 @@ func WarningsForPod(pod *corev1.Pod) []string {
 
 // WarningsForPodTemplate returns the warnings for a template; what it was before
 // does not matter.
-func WarningsForPodTemplate(_ context.Context, path *field.Path, template, _ *corev1.PodTemplateSpec) []string {
+func WarningsForPodTemplate(path *field.Path, template *corev1.PodTemplateSpec) []string {
 	if template == nil {
 		return nil
 	}
 	var w warnings
 	w.addPod(path, &template.Spec, &template.ObjectMeta)
+	return w
+}
+
+// WarningsForPodOwner returns the warnings for the name of an object with whose name
+// those of its pods begin.
+func WarningsForPodOwner(name string) []string {
+	var w warnings
+	if texts := validation.IsDNS1123Label(name); len(texts) > 0 {
+		w.addf(field.NewPath("metadata", "name"), "this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: %v", texts)
+	}
 	return w
 }
 

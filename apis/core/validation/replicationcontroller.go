@@ -4,13 +4,9 @@
 package validation
 
 import (
-	"context"
-	"fmt"
-
 	corev1 "k8s.io/api/core/v1"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 )
@@ -52,7 +48,7 @@ func validateReplicationControllerSpec(spec *corev1.ReplicationControllerSpec, o
 }
 
 // ValidateReplicationControllerStatus judges a changed status.
-func ValidateReplicationControllerStatus(obj, _ *corev1.ReplicationController) field.ErrorList {
+func ValidateReplicationControllerStatus(obj *corev1.ReplicationController) field.ErrorList {
 	path, s := field.NewPath("status"), obj.Status
 	type count struct {
 		name  string
@@ -76,18 +72,14 @@ func ValidateReplicationControllerStatus(obj, _ *corev1.ReplicationController) f
 }
 
 // WarningsOnReplicationController returns what is unwise but no error; old is nil on create.
-func WarningsOnReplicationController(ctx context.Context, obj, old *corev1.ReplicationController) []string {
+func WarningsOnReplicationController(obj, old *corev1.ReplicationController) []string {
 	path := field.NewPath("spec", "template")
-	if old != nil {
-		if obj.Generation == old.Generation {
-			return nil
-		}
+	switch {
+	case old == nil:
+		return append(WarningsForPodOwner(obj.Name), WarningsForPodTemplate(path, obj.Spec.Template)...)
+	case obj.Generation != old.Generation:
 		// An update is warned of what the template was before it, as in Kubernetes.
-		return WarningsForPodTemplate(ctx, path, old.Spec.Template, obj.Spec.Template)
+		return WarningsForPodTemplate(path, old.Spec.Template)
 	}
-	var out []string
-	if msgs := validation.IsDNS1123Label(obj.Name); len(msgs) > 0 {
-		out = append(out, fmt.Sprintf("metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: %v", msgs))
-	}
-	return append(out, WarningsForPodTemplate(ctx, path, obj.Spec.Template, nil)...)
+	return nil
 }
