@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
@@ -19,6 +20,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
 )
 
 const (
@@ -32,7 +35,7 @@ const (
 // ValidatePodCertificateRequest judges a new request.
 func ValidatePodCertificateRequest(obj *certificatesv1.PodCertificateRequest) field.ErrorList {
 	s, at := &obj.Spec, field.NewPath("spec")
-	errs := ValidateSignerName(s.SignerName, at.Child("signerName"))
+	errs := corevalidation.ValidateSignerName(s.SignerName, at.Child("signerName"))
 	errs = append(errs, validateUserAnnotations(s.UnverifiedUserAnnotations, at.Child("unverifiedUserAnnotations"))...)
 	for _, of := range []struct {
 		object, name string
@@ -63,6 +66,11 @@ func ValidatePodCertificateRequest(obj *certificatesv1.PodCertificateRequest) fi
 		errs = append(errs, field.Invalid(at.Child("maxExpirationSeconds"), n, fmt.Sprintf("must be in the range [%d, %d]", minExpiration, longest)))
 	}
 	return append(errs, validateStub(s.StubPKCS10Request, at)...)
+}
+
+func isKubernetesSigner(name string) bool {
+	domain, _, _ := strings.Cut(name, "/")
+	return domain == "kubernetes.io" || strings.HasSuffix(domain, ".kubernetes.io")
 }
 
 // validateUserAnnotations wants what annotations are, with a domain in each key.

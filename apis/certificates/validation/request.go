@@ -16,6 +16,8 @@ import (
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/diff"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
 )
 
 // legacySigner signed whatever nobody else did. It is gone, but requests for it are
@@ -145,7 +147,7 @@ func validateRequest(obj *certificatesv1.CertificateSigningRequest, t tolerance)
 	if obj.Spec.SignerName == legacySigner && !t.legacySigner {
 		errs = append(errs, field.Invalid(spec.Child("signerName"), obj.Spec.SignerName, "the legacy signerName is not allowed via this API version"))
 	} else {
-		errs = append(errs, ValidateSignerName(obj.Spec.SignerName, spec.Child("signerName"))...)
+		errs = append(errs, corevalidation.ValidateSignerName(obj.Spec.SignerName, spec.Child("signerName"))...)
 	}
 	if seconds := obj.Spec.ExpirationSeconds; seconds != nil && *seconds < 600 {
 		errs = append(errs, field.Invalid(spec.Child("expirationSeconds"), *seconds, "may not specify a duration less than 600 seconds (10 minutes)"))

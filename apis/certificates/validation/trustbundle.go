@@ -8,11 +8,12 @@ import (
 	"encoding/pem"
 	"fmt"
 	"slices"
-	"strings"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
 )
 
 const (
@@ -40,36 +41,21 @@ func ValidateClusterTrustBundleUpdate(obj, old *certificatesv1.ClusterTrustBundl
 // validateBundleNames judges the name of a bundle, which depends on its signer.
 func validateBundleNames(obj *certificatesv1.ClusterTrustBundle) field.ErrorList {
 	var errs field.ErrorList
-	metadata := field.NewPath("metadata")
+	metadata, rules := field.NewPath("metadata"), corevalidation.ClusterTrustBundleName(obj.Spec.SignerName)
 	if obj.GenerateName != "" {
-		for _, msg := range bundleName(obj.Spec.SignerName, obj.GenerateName, true) {
+		for _, msg := range rules(obj.GenerateName, true) {
 			errs = append(errs, field.Invalid(metadata.Child("generateName"), obj.GenerateName, msg))
 		}
 	}
 	if obj.Name != "" {
-		for _, msg := range bundleName(obj.Spec.SignerName, obj.Name, false) {
+		for _, msg := range rules(obj.Name, false) {
 			errs = append(errs, field.Invalid(metadata.Child("name"), obj.Name, msg))
 		}
 	}
 	if obj.Spec.SignerName != "" {
-		errs = append(errs, ValidateSignerName(obj.Spec.SignerName, field.NewPath("spec", "signerName"))...)
+		errs = append(errs, corevalidation.ValidateSignerName(obj.Spec.SignerName, field.NewPath("spec", "signerName"))...)
 	}
 	return errs
-}
-
-func bundleName(signer, name string, prefix bool) []string {
-	if signer == "" {
-		if strings.Contains(name, ":") {
-			return []string{"ClusterTrustBundle without signer name must not have \":\" in its name"}
-		}
-		return apivalidation.NameIsDNSSubdomain(name, prefix)
-	}
-	before := strings.ReplaceAll(signer, "/", ":") + ":"
-	after, ok := strings.CutPrefix(name, before)
-	if !ok {
-		return []string{fmt.Sprintf("ClusterTrustBundle for signerName %s must be named with prefix %s", signer, before)}
-	}
-	return apivalidation.NameIsDNSSubdomain(after, prefix)
 }
 
 // validateAnchors demands certificates of CAs, each of them once, and nothing else.

@@ -15,15 +15,14 @@ import (
 // ValidateSignerName judges the name of a signer of certificates, which is a domain
 // and a path of one element.
 func ValidateSignerName(name string, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
 	if name == "" {
-		errs = append(errs, field.Required(path, ""))
+		return field.ErrorList{field.Required(path, "")}
 	}
-	parts := strings.Split(name, "/")
-	if len(parts) != 2 {
-		return append(errs, field.Invalid(path, name, "must be a fully qualified domain and path of the form 'example.com/signer-name'"))
+	domain, element, ok := strings.Cut(name, "/")
+	if !ok || strings.Contains(element, "/") {
+		return field.ErrorList{field.Invalid(path, name, "must be a fully qualified domain and path of the form 'example.com/signer-name'")}
 	}
-	domain, element := parts[0], parts[1]
+	var errs field.ErrorList
 	if len(domain) > validation.DNS1123SubdomainMaxLength {
 		errs = append(errs, field.TooLong(path, domain, validation.DNS1123SubdomainMaxLength))
 	}
