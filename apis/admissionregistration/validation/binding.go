@@ -11,6 +11,8 @@ import (
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidateValidatingAdmissionPolicyBinding judges a binding, new or changed.
@@ -37,9 +39,7 @@ func validateBinding(policy string, params *admissionregistrationv1.ParamRef, ma
 	if policy == "" {
 		errs = append(errs, field.Required(at.Child("policyName"), ""))
 	} else {
-		for _, msg := range apivalidation.NameIsDNSSubdomain(policy, false) {
-			errs = append(errs, field.Invalid(at.Child("policyName"), policy, msg))
-		}
+		errs = append(errs, fielderrors.Each(at.Child("policyName"), policy, apivalidation.NameIsDNSSubdomain(policy, false))...)
 	}
 	if params != nil {
 		errs = append(errs, validateParamRef(params, at.Child("paramRef"))...)
@@ -54,9 +54,7 @@ func validateParamRef(ref *admissionregistrationv1.ParamRef, at *field.Path) fie
 	const both = "name and selector are mutually exclusive"
 	var errs field.ErrorList
 	if ref.Name != "" {
-		for _, msg := range content.IsPathSegmentName(ref.Name) {
-			errs = append(errs, field.Invalid(at.Child("name"), ref.Name, msg))
-		}
+		errs = append(errs, fielderrors.Each(at.Child("name"), ref.Name, content.IsPathSegmentName(ref.Name))...)
 	}
 	errs = append(errs, metav1validation.ValidateLabelSelector(ref.Selector, metav1validation.LabelSelectorValidationOptions{}, at.Child("selector"))...)
 	switch {
@@ -68,7 +66,7 @@ func validateParamRef(ref *admissionregistrationv1.ParamRef, at *field.Path) fie
 	if action := ref.ParameterNotFoundAction; action == nil || *action == "" {
 		return append(errs, field.Required(at.Child("parameterNotFoundAction"), ""))
 	}
-	return append(errs, supported(*ref.ParameterNotFoundAction, at.Child("parameterNotFoundAction"), admissionregistrationv1.DenyAction, admissionregistrationv1.AllowAction)...)
+	return append(errs, fielderrors.OneOf(at.Child("parameterNotFoundAction"), *ref.ParameterNotFoundAction, admissionregistrationv1.DenyAction, admissionregistrationv1.AllowAction)...)
 }
 
 func validateActions(actions []admissionregistrationv1.ValidationAction, at *field.Path) field.ErrorList {
@@ -77,7 +75,7 @@ func validateActions(actions []admissionregistrationv1.ValidationAction, at *fie
 	}
 	var errs field.ErrorList
 	for i, action := range actions {
-		errs = append(errs, supported(action, at.Index(i), admissionregistrationv1.Audit, admissionregistrationv1.Deny, admissionregistrationv1.Warn)...)
+		errs = append(errs, fielderrors.OneOf(at.Index(i), action, admissionregistrationv1.Audit, admissionregistrationv1.Deny, admissionregistrationv1.Warn)...)
 		if slices.Contains(actions[:i], action) {
 			errs = append(errs, field.Duplicate(at.Index(i), action))
 		}
@@ -112,9 +110,7 @@ func validateNamedRule(rule *admissionregistrationv1.NamedRuleWithOperations, at
 	var errs field.ErrorList
 	for i, name := range rule.ResourceNames {
 		at := at.Child("resourceNames").Index(i)
-		for _, msg := range content.IsPathSegmentName(name) {
-			errs = append(errs, field.Invalid(at, name, msg))
-		}
+		errs = append(errs, fielderrors.Each(at, name, content.IsPathSegmentName(name))...)
 		if slices.Contains(rule.ResourceNames[:i], name) {
 			errs = append(errs, field.Duplicate(at, name))
 		}

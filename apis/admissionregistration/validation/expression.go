@@ -16,6 +16,8 @@ import (
 	"k8s.io/apiserver/pkg/admission/plugin/webhook/matchconditions"
 	"k8s.io/apiserver/pkg/cel"
 	"k8s.io/apiserver/pkg/cel/environment"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 const maxMatchConditions = 64
@@ -94,9 +96,5 @@ func validateMatchConditions(conditions []admissionregistrationv1.MatchCondition
 }
 
 func validateQualifiedName(name string, at *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	for _, msg := range validation.IsQualifiedName(name) {
-		errs = append(errs, field.Invalid(at, name, msg))
-	}
-	return errs
+	return fielderrors.Each(at, name, validation.IsQualifiedName(name))
 }

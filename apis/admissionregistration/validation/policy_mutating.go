@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	plugincel "k8s.io/apiserver/pkg/admission/plugin/cel"
 	"k8s.io/apiserver/pkg/admission/plugin/policy/mutating/patch"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidateMutatingAdmissionPolicy judges a new policy.
@@ -55,7 +57,7 @@ func validateMutating(s *admissionregistrationv1.MutatingAdmissionPolicySpec, p 
 	if s.ReinvocationPolicy == "" {
 		return append(errs, field.Required(at.Child("reinvocationPolicy"), ""))
 	}
-	return append(errs, supported(s.ReinvocationPolicy, at.Child("reinvocationPolicy"), admissionregistrationv1.IfNeededReinvocationPolicy, admissionregistrationv1.NeverReinvocationPolicy)...)
+	return append(errs, fielderrors.OneOf(at.Child("reinvocationPolicy"), s.ReinvocationPolicy, admissionregistrationv1.IfNeededReinvocationPolicy, admissionregistrationv1.NeverReinvocationPolicy)...)
 }
 
 // validateMutable refuses rules for deletes: there is nothing to mutate. The path of
@@ -67,7 +69,7 @@ func validateMutable(m *admissionregistrationv1.MatchResources, at *field.Path) 
 	var errs field.ErrorList
 	for _, rule := range m.ResourceRules {
 		for _, o := range rule.Operations {
-			errs = append(errs, supported(o, at.Child("resourceRules", "operations"), admissionregistrationv1.OperationAll, admissionregistrationv1.Connect, admissionregistrationv1.Create, admissionregistrationv1.Update)...)
+			errs = append(errs, fielderrors.OneOf(at.Child("resourceRules", "operations"), o, admissionregistrationv1.OperationAll, admissionregistrationv1.Connect, admissionregistrationv1.Create, admissionregistrationv1.Update)...)
 		}
 	}
 	return errs
@@ -78,7 +80,7 @@ func (p *policy) validateMutation(c plugincel.Compiler, m *admissionregistration
 	if m.PatchType == "" {
 		return field.ErrorList{field.Required(at.Child("patchType"), "")}
 	}
-	errs := supported(m.PatchType, at.Child("patchType"), admissionregistrationv1.PatchTypeApplyConfiguration, admissionregistrationv1.PatchTypeJSONPatch)
+	errs := fielderrors.OneOf(at.Child("patchType"), m.PatchType, admissionregistrationv1.PatchTypeApplyConfiguration, admissionregistrationv1.PatchTypeJSONPatch)
 	if len(errs) > 0 {
 		return errs
 	}

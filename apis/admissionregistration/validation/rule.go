@@ -10,34 +10,28 @@ import (
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-)
 
-// supported demands one of some values, which are sorted for messages.
-func supported[T ~string](value T, at *field.Path, values ...T) field.ErrorList {
-	if slices.Contains(values, value) {
-		return nil
-	}
-	return field.ErrorList{field.NotSupported(at, value, values)}
-}
+	"github.com/stoa-project/stoa/apis/fielderrors"
+)
 
 func supportedIfSet[T ~string](value *T, at *field.Path, values ...T) field.ErrorList {
 	if value == nil {
 		return nil
 	}
-	return supported(*value, at, values...)
+	return fielderrors.OneOf(at, *value, values...)
 }
 
 func requiredOf[T ~string](value *T, at *field.Path, values ...T) field.ErrorList {
 	if value == nil {
 		return field.ErrorList{field.Required(at, "")}
 	}
-	return supported(*value, at, values...)
+	return fielderrors.OneOf(at, *value, values...)
 }
 
 func validateRule(rule *admissionregistrationv1.RuleWithOperations, at *field.Path) field.ErrorList {
 	errs := validateList(rule.Operations, at.Child("operations"), "operations")
 	for i, o := range rule.Operations {
-		errs = append(errs, supported(o, at.Child("operations").Index(i), admissionregistrationv1.OperationAll, admissionregistrationv1.Connect, admissionregistrationv1.Create, admissionregistrationv1.Delete, admissionregistrationv1.Update)...)
+		errs = append(errs, fielderrors.OneOf(at.Child("operations").Index(i), o, admissionregistrationv1.OperationAll, admissionregistrationv1.Connect, admissionregistrationv1.Create, admissionregistrationv1.Delete, admissionregistrationv1.Update)...)
 	}
 	// A group may be "", the core group.
 	errs = append(errs, validateList(rule.APIGroups, at.Child("apiGroups"), "API groups")...)

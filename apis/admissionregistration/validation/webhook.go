@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/util/webhook"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // options say which flaws are forgiven because the object had them already.
@@ -151,7 +153,7 @@ func validateSideEffects(class *admissionregistrationv1.SideEffectClass, o optio
 		}
 		return field.ErrorList{field.Required(at, "must specify one of "+strings.Join(names, ", "))}
 	}
-	return supported(*class, at, allowed...)
+	return fielderrors.OneOf(at, *class, allowed...)
 }
 
 func validateClient(c *admissionregistrationv1.WebhookClientConfig, at *field.Path) field.ErrorList {
@@ -177,9 +179,7 @@ func validateReviewVersions(versions []string, o options, at *field.Path) field.
 			errs = append(errs, field.Invalid(at.Index(i), v, "duplicate version"))
 			continue
 		}
-		for _, msg := range validation.IsDNS1035Label(v) {
-			errs = append(errs, field.Invalid(at.Index(i), v, msg))
-		}
+		errs = append(errs, fielderrors.Each(at.Index(i), v, validation.IsDNS1035Label(v))...)
 	}
 	if !o.reviewVersions && !reviewable(versions) {
 		errs = append(errs, field.Invalid(at, versions, "must include at least one of "+known))

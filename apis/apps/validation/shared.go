@@ -18,6 +18,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // count is a number that may not be negative.
@@ -139,11 +140,7 @@ func (p percentage) validate(path *field.Path) field.ErrorList {
 	if v.Type == intstr.Int {
 		return apivalidation.ValidateNonnegativeField(int64(v.IntValue()), path)
 	}
-	var errs field.ErrorList
-	for _, msg := range validation.IsValidPercent(v.StrVal) {
-		errs = append(errs, field.Invalid(path, v, msg))
-	}
-	return errs
+	return fielderrors.Each(path, v, validation.IsValidPercent(v.StrVal))
 }
 
 func (p percentage) validateNotMoreThanAll(path *field.Path) field.ErrorList {

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // statefulSetRules says which rules older versions did not have, so that a set
@@ -83,9 +84,7 @@ func validateStatefulSetSpec(spec *appsv1.StatefulSetSpec, rules statefulSetRule
 	}
 	errs = append(errs, validateSelector(spec.Selector, "statefulset", path.Child("selector"))...)
 	if rules.serviceName && spec.ServiceName != "" {
-		for _, msg := range apivalidation.NameIsDNSLabel(spec.ServiceName, false) {
-			errs = append(errs, field.Invalid(path.Child("serviceName"), spec.ServiceName, msg))
-		}
+		errs = append(errs, fielderrors.Each(path.Child("serviceName"), spec.ServiceName, apivalidation.NameIsDNSLabel(spec.ServiceName, false))...)
 	}
 	parsed, err := metav1.LabelSelectorAsSelector(spec.Selector)
 	if err != nil {
@@ -157,16 +156,9 @@ func validateClaimRetention(policy *appsv1.StatefulSetPersistentVolumeClaimReten
 	if policy == nil {
 		return nil
 	}
-	var errs field.ErrorList
-	check := func(value appsv1.PersistentVolumeClaimRetentionPolicyType, name string) {
-		if value != appsv1.RetainPersistentVolumeClaimRetentionPolicyType && value != appsv1.DeletePersistentVolumeClaimRetentionPolicyType {
-			errs = append(errs, field.NotSupported(path.Child(name), value, []appsv1.PersistentVolumeClaimRetentionPolicyType{
-				appsv1.RetainPersistentVolumeClaimRetentionPolicyType, appsv1.DeletePersistentVolumeClaimRetentionPolicyType}))
-		}
-	}
-	check(policy.WhenDeleted, "whenDeleted")
-	check(policy.WhenScaled, "whenScaled")
-	return errs
+	const retain, remove = appsv1.RetainPersistentVolumeClaimRetentionPolicyType, appsv1.DeletePersistentVolumeClaimRetentionPolicyType
+	return append(fielderrors.OneOf(path.Child("whenDeleted"), policy.WhenDeleted, retain, remove),
+		fielderrors.OneOf(path.Child("whenScaled"), policy.WhenScaled, retain, remove)...)
 }
 
 // ValidateStatefulSetStatus judges a changed status.

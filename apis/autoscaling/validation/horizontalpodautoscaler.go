@@ -5,7 +5,6 @@ package validation
 
 import (
 	"fmt"
-	"slices"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/api/validate/content"
@@ -15,6 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
+	"github.com/stoa-project/stoa/apis/fielderrors"
 	"github.com/stoa-project/stoa/features"
 )
 
@@ -99,11 +99,7 @@ func validateSegment(name, required string, path *field.Path) field.ErrorList {
 	if name == "" {
 		return field.ErrorList{field.Required(path, required)}
 	}
-	var errs field.ErrorList
-	for _, msg := range content.IsPathSegmentName(name) {
-		errs = append(errs, field.Invalid(path, name, msg))
-	}
-	return errs
+	return fielderrors.Each(path, name, content.IsPathSegmentName(name))
 }
 
 func validateRules(rules *autoscalingv2.HPAScalingRules, path *field.Path) field.ErrorList {
@@ -120,9 +116,9 @@ func validateRules(rules *autoscalingv2.HPAScalingRules, path *field.Path) field
 			errs = append(errs, field.Invalid(path.Child("stabilizationWindowSeconds"), window, fmt.Sprintf("must be less than or equal to %d", maxWindow)))
 		}
 	}
-	selects := []autoscalingv2.ScalingPolicySelect{autoscalingv2.DisabledPolicySelect, autoscalingv2.MaxChangePolicySelect, autoscalingv2.MinChangePolicySelect}
-	if selected := rules.SelectPolicy; selected != nil && !slices.Contains(selects, *selected) {
-		errs = append(errs, field.NotSupported(path.Child("selectPolicy"), *selected, selects))
+	if selected := rules.SelectPolicy; selected != nil {
+		errs = append(errs, fielderrors.OneOf(path.Child("selectPolicy"), *selected,
+			autoscalingv2.DisabledPolicySelect, autoscalingv2.MaxChangePolicySelect, autoscalingv2.MinChangePolicySelect)...)
 	}
 	policies := path.Child("policies")
 	if len(rules.Policies) == 0 {
@@ -139,11 +135,7 @@ func validateRules(rules *autoscalingv2.HPAScalingRules, path *field.Path) field
 
 func validatePolicy(policy autoscalingv2.HPAScalingPolicy, path *field.Path) field.ErrorList {
 	const maxPeriod = 1800 // half an hour
-	var errs field.ErrorList
-	if policy.Type != autoscalingv2.PodsScalingPolicy && policy.Type != autoscalingv2.PercentScalingPolicy {
-		errs = append(errs, field.NotSupported(path.Child("type"), policy.Type,
-			[]autoscalingv2.HPAScalingPolicyType{autoscalingv2.PercentScalingPolicy, autoscalingv2.PodsScalingPolicy}))
-	}
+	errs := fielderrors.OneOf(path.Child("type"), policy.Type, autoscalingv2.PercentScalingPolicy, autoscalingv2.PodsScalingPolicy)
 	if policy.Value <= 0 {
 		errs = append(errs, field.Invalid(path.Child("value"), policy.Value, "must be greater than zero"))
 	}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 func validateMetrics(spec, old *autoscalingv2.HorizontalPodAutoscalerSpec, path *field.Path) field.ErrorList {
@@ -137,9 +138,7 @@ func validateContainerMetric(m *autoscalingv2.ContainerResourceMetricSource, pat
 	if m.Container == "" {
 		errs = append(errs, field.Required(path.Child("container"), "must specify a container"))
 	} else {
-		for _, msg := range apivalidation.NameIsDNSLabel(m.Container, false) {
-			errs = append(errs, field.Invalid(path.Child("container"), m.Container, msg))
-		}
+		errs = append(errs, fielderrors.Each(path.Child("container"), m.Container, apivalidation.NameIsDNSLabel(m.Container, false))...)
 	}
 	return append(errs, validateResourceTarget(m.Target, path.Child("target"))...)
 }

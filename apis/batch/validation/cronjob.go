@@ -16,6 +16,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidateCronJob judges a new cron job.
@@ -52,7 +53,8 @@ func validateCronJobSpec(spec, old *batchv1.CronJobSpec) field.ErrorList {
 	if spec.TimeZone != nil && (old == nil || !ptr.Equal(old.TimeZone, spec.TimeZone)) {
 		errs = append(errs, validateTimeZone(*spec.TimeZone, path.Child("timeZone"))...)
 	}
-	errs = append(errs, validateConcurrency(spec.ConcurrencyPolicy, path.Child("concurrencyPolicy"))...)
+	errs = append(errs, fielderrors.RequireOneOf(path.Child("concurrencyPolicy"), spec.ConcurrencyPolicy,
+		batchv1.AllowConcurrent, batchv1.ForbidConcurrent, batchv1.ReplaceConcurrent)...)
 	job := path.Child("jobTemplate", "spec")
 	errs = append(errs, validateJobSpec(&spec.JobTemplate.Spec, job, opts)...)
 	if selector := spec.JobTemplate.Spec.Selector; selector != nil {
@@ -63,18 +65,6 @@ func validateCronJobSpec(spec, old *batchv1.CronJobSpec) field.ErrorList {
 	}
 	return append(errs, validateCounts(path, count{"successfulJobsHistoryLimit", widen(spec.SuccessfulJobsHistoryLimit)},
 		count{"failedJobsHistoryLimit", widen(spec.FailedJobsHistoryLimit)})...)
-}
-
-func validateConcurrency(policy batchv1.ConcurrencyPolicy, path *field.Path) field.ErrorList {
-	switch policy {
-	case batchv1.AllowConcurrent, batchv1.ForbidConcurrent, batchv1.ReplaceConcurrent:
-		return nil
-	case "":
-		return field.ErrorList{field.Required(path, "")}
-	default:
-		return field.ErrorList{field.NotSupported(path, policy, []batchv1.ConcurrencyPolicy{
-			batchv1.AllowConcurrent, batchv1.ForbidConcurrent, batchv1.ReplaceConcurrent})}
-	}
 }
 
 // validateSchedule judges the schedule. Only one that had a time zone in it may

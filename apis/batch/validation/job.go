@@ -5,7 +5,6 @@ package validation
 
 import (
 	"fmt"
-	"slices"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -19,6 +18,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
+	"github.com/stoa-project/stoa/apis/fielderrors"
 	"github.com/stoa-project/stoa/features"
 )
 
@@ -197,10 +197,7 @@ func validatePodReplacement(spec *batchv1.JobSpec, path *field.Path) field.Error
 	if spec.PodFailurePolicy != nil {
 		allowed = allowed[:1] // how a pod failed is known only when it has
 	}
-	if slices.Contains(allowed, *spec.PodReplacementPolicy) {
-		return nil
-	}
-	return field.ErrorList{field.NotSupported(path, *spec.PodReplacementPolicy, allowed)}
+	return fielderrors.OneOf(path, *spec.PodReplacementPolicy, allowed...)
 }
 
 // ValidateJobUpdate judges a changed job.

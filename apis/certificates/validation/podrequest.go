@@ -22,6 +22,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 const (
@@ -45,9 +46,7 @@ func ValidatePodCertificateRequest(obj *certificatesv1.PodCertificateRequest) fi
 		{"serviceAccount", s.ServiceAccountName, s.ServiceAccountUID},
 		{"node", string(s.NodeName), s.NodeUID},
 	} {
-		for _, msg := range apivalidation.NameIsDNSSubdomain(of.name, false) {
-			errs = append(errs, field.Invalid(at.Child(of.object+"Name"), of.name, msg))
-		}
+		errs = append(errs, fielderrors.Each(at.Child(of.object+"Name"), of.name, apivalidation.NameIsDNSSubdomain(of.name, false))...)
 		if of.uid == "" {
 			errs = append(errs, field.Invalid(at.Child(of.object+"UID"), of.uid, "must not be empty"))
 		}

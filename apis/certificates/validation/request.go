@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // legacySigner signed whatever nobody else did. It is gone, but requests for it are
@@ -191,11 +192,7 @@ func validateConditions(all []certificatesv1.CertificateSigningRequestCondition,
 		if other != "" || c.Type == certificatesv1.CertificateFailed {
 			statuses = []corev1.ConditionStatus{corev1.ConditionTrue}
 		}
-		if c.Status == "" {
-			errs = append(errs, field.Required(at.Child("status"), ""))
-		} else if !slices.Contains(statuses, c.Status) {
-			errs = append(errs, field.NotSupported(at.Child("status"), c.Status, statuses))
-		}
+		errs = append(errs, fielderrors.RequireOneOf(at.Child("status"), c.Status, statuses...)...)
 		if other != "" && seen[other] && !t.bothEnds {
 			errs = append(errs, field.Invalid(field.NewPath("status", "conditions"), c.Type, "Approved and Denied conditions are mutually exclusive").
 				WithOrigin("zeroOrOneOf").MarkCoveredByDeclarative())

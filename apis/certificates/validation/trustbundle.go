@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 const (
@@ -43,14 +44,10 @@ func validateBundleNames(obj *certificatesv1.ClusterTrustBundle) field.ErrorList
 	var errs field.ErrorList
 	metadata, rules := field.NewPath("metadata"), corevalidation.ClusterTrustBundleName(obj.Spec.SignerName)
 	if obj.GenerateName != "" {
-		for _, msg := range rules(obj.GenerateName, true) {
-			errs = append(errs, field.Invalid(metadata.Child("generateName"), obj.GenerateName, msg))
-		}
+		errs = append(errs, fielderrors.Each(metadata.Child("generateName"), obj.GenerateName, rules(obj.GenerateName, true))...)
 	}
 	if obj.Name != "" {
-		for _, msg := range rules(obj.Name, false) {
-			errs = append(errs, field.Invalid(metadata.Child("name"), obj.Name, msg))
-		}
+		errs = append(errs, fielderrors.Each(metadata.Child("name"), obj.Name, rules(obj.Name, false))...)
 	}
 	if obj.Spec.SignerName != "" {
 		errs = append(errs, corevalidation.ValidateSignerName(obj.Spec.SignerName, field.NewPath("spec", "signerName"))...)

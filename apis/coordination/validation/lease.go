@@ -9,6 +9,8 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidateLease judges a lease, new or changed.
@@ -41,8 +43,5 @@ func validateStrategy(strategy coordinationv1.CoordinatedLeaseStrategy, path *fi
 		}
 		return errs
 	}
-	for _, msg := range validation.IsQualifiedName(string(strategy)) {
-		errs = append(errs, field.Invalid(path, strategy, msg))
-	}
-	return errs
+	return append(errs, fielderrors.Each(path, strategy, validation.IsQualifiedName(string(strategy)))...)
 }

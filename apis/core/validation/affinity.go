@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 const (
@@ -66,7 +68,7 @@ func validateNodeSelectorTerm(term corev1.NodeSelectorTerm, allowInvalidLabelVal
 		errs = append(errs, validateNodeLabelRequirement(requirement, path)...)
 		if !allowInvalidLabelValues {
 			for j, value := range requirement.Values {
-				errs = append(errs, invalidEach(path.Child("values").Index(j), value, validation.IsValidLabelValue(value))...)
+				errs = append(errs, fielderrors.Each(path.Child("values").Index(j), value, validation.IsValidLabelValue(value))...)
 			}
 		}
 	}
@@ -142,7 +144,7 @@ func validatePodTerms(terms []corev1.PodAffinityTerm, weighted []corev1.Weighted
 func validatePodTerm(term *corev1.PodAffinityTerm, opts PodOptions, path *field.Path) field.ErrorList {
 	errs := validatePodTermSelectors(term, opts.AllowInvalidAffinityValues, path)
 	for _, namespace := range term.Namespaces {
-		errs = append(errs, invalidEach(path.Child("namespace"), namespace, apivalidation.ValidateNamespaceName(namespace, false))...)
+		errs = append(errs, fielderrors.Each(path.Child("namespace"), namespace, apivalidation.ValidateNamespaceName(namespace, false))...)
 	}
 	errs = append(errs, validateMatchLabelKeys(path, term.MatchLabelKeys, term.MismatchLabelKeys, term.LabelSelector)...)
 	if term.TopologyKey == "" {

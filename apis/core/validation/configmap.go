@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // immutableWhenSet is what the field immutable does to the others.
@@ -60,9 +62,5 @@ func ValidateConfigMapUpdate(obj, old *corev1.ConfigMap) field.ErrorList {
 // validateDataKey judges a key of a config map or secret, which may become the
 // name of a file.
 func validateDataKey(key string, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	for _, msg := range validation.IsConfigMapKey(key) {
-		errs = append(errs, field.Invalid(path, key, msg))
-	}
-	return errs
+	return fielderrors.Each(path, key, validation.IsConfigMapKey(key))
 }

@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // containerContext is what the rules for a container need to know of its pod.
@@ -171,7 +173,7 @@ func (x containerContext) validateAny(c *corev1.Container, path *field.Path) fie
 	if c.Image == "" {
 		errs = append(errs, field.Required(path.Child("image"), ""))
 	}
-	errs = append(errs, oneOf(path.Child("terminationMessagePolicy"), c.TerminationMessagePolicy,
+	errs = append(errs, fielderrors.RequireOneOf(path.Child("terminationMessagePolicy"), c.TerminationMessagePolicy,
 		corev1.TerminationMessageReadFile, corev1.TerminationMessageFallbackToLogsOnError)...)
 	errs = append(errs, validatePorts(c.Ports, path.Child("ports"))...)
 	errs = append(errs, validateEnv(c.Env, path.Child("env"))...)
@@ -195,7 +197,7 @@ func validateImagePadding(c *corev1.Container, path *field.Path) field.ErrorList
 }
 
 func validatePullPolicy(policy corev1.PullPolicy, path *field.Path) field.ErrorList {
-	return oneOf(path, policy, corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)
+	return fielderrors.RequireOneOf(path, policy, corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)
 }
 
 func validatePorts(ports []corev1.ContainerPort, path *field.Path) field.ErrorList {
@@ -205,7 +207,7 @@ func validatePorts(ports []corev1.ContainerPort, path *field.Path) field.ErrorLi
 		path := path.Index(i)
 		if port.Name != "" {
 			if texts := validation.IsValidPortName(port.Name); len(texts) > 0 {
-				errs = append(errs, invalidEach(path.Child("name"), port.Name, texts)...)
+				errs = append(errs, fielderrors.Each(path.Child("name"), port.Name, texts)...)
 			} else if names.Has(port.Name) {
 				errs = append(errs, field.Duplicate(path.Child("name"), port.Name))
 			} else {
@@ -215,12 +217,12 @@ func validatePorts(ports []corev1.ContainerPort, path *field.Path) field.ErrorLi
 		if port.ContainerPort == 0 {
 			errs = append(errs, field.Required(path.Child("containerPort"), ""))
 		} else {
-			errs = append(errs, invalidEach(path.Child("containerPort"), port.ContainerPort, validation.IsValidPortNum(int(port.ContainerPort)))...)
+			errs = append(errs, fielderrors.Each(path.Child("containerPort"), port.ContainerPort, validation.IsValidPortNum(int(port.ContainerPort)))...)
 		}
 		if port.HostPort != 0 {
-			errs = append(errs, invalidEach(path.Child("hostPort"), port.HostPort, validation.IsValidPortNum(int(port.HostPort)))...)
+			errs = append(errs, fielderrors.Each(path.Child("hostPort"), port.HostPort, validation.IsValidPortNum(int(port.HostPort)))...)
 		}
-		errs = append(errs, oneOf(path.Child("protocol"), port.Protocol, corev1.ProtocolSCTP, corev1.ProtocolTCP, corev1.ProtocolUDP)...)
+		errs = append(errs, fielderrors.RequireOneOf(path.Child("protocol"), port.Protocol, corev1.ProtocolSCTP, corev1.ProtocolTCP, corev1.ProtocolUDP)...)
 	}
 	return errs
 }
@@ -253,8 +255,8 @@ func validateResizePolicy(policies []corev1.ContainerResizePolicy, restart corev
 			errs = append(errs, field.Duplicate(path.Index(i), policy.ResourceName))
 		}
 		seen.Insert(policy.ResourceName)
-		errs = append(errs, oneOf(path, policy.ResourceName, corev1.ResourceCPU, corev1.ResourceMemory)...)
-		errs = append(errs, oneOf(path, policy.RestartPolicy, corev1.NotRequired, corev1.RestartContainer)...)
+		errs = append(errs, fielderrors.RequireOneOf(path, policy.ResourceName, corev1.ResourceCPU, corev1.ResourceMemory)...)
+		errs = append(errs, fielderrors.RequireOneOf(path, policy.RestartPolicy, corev1.NotRequired, corev1.RestartContainer)...)
 		if restart == corev1.RestartPolicyNever && policy.RestartPolicy != corev1.NotRequired {
 			errs = append(errs, field.Invalid(path, policy.RestartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'"))
 		}
@@ -275,21 +277,21 @@ func validateRestart(c *corev1.Container, path *field.Path) field.ErrorList {
 		}
 		return nil
 	}
-	errs := oneOfOrEmptyText(path.Child("restartPolicy"), *c.RestartPolicy,
+	errs := fielderrors.OneOf(path.Child("restartPolicy"), *c.RestartPolicy,
 		corev1.ContainerRestartPolicyAlways, corev1.ContainerRestartPolicyNever, corev1.ContainerRestartPolicyOnFailure)
 	rules := path.Child("restartPolicyRules")
 	if n := len(c.RestartPolicyRules); n > maxRestartRules {
 		errs = append(errs, field.TooMany(rules, n, maxRestartRules))
 	}
 	for i, rule := range c.RestartPolicyRules {
-		errs = append(errs, oneOfOrEmptyText(rules.Index(i).Child("action"), rule.Action,
+		errs = append(errs, fielderrors.OneOf(rules.Index(i).Child("action"), rule.Action,
 			corev1.ContainerRestartRuleActionRestart, corev1.ContainerRestartRuleActionRestartAllContainers)...)
 		codes := rules.Index(i).Child("exitCodes")
 		if rule.ExitCodes == nil {
 			errs = append(errs, field.Required(codes, "must be specified"))
 			continue
 		}
-		errs = append(errs, oneOfOrEmptyText(codes.Child("operator"), rule.ExitCodes.Operator,
+		errs = append(errs, fielderrors.OneOf(codes.Child("operator"), rule.ExitCodes.Operator,
 			corev1.ContainerRestartRuleOnExitCodesOpIn, corev1.ContainerRestartRuleOnExitCodesOpNotIn)...)
 		if n := len(rule.ExitCodes.Values); n > maxExitCodes {
 			errs = append(errs, field.TooMany(codes.Child("values"), n, maxExitCodes))

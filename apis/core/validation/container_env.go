@@ -8,6 +8,8 @@ import (
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // envFields are the fields of a pod that a variable can have the value of, sorted.
@@ -25,7 +27,7 @@ func validateEnv(vars []corev1.EnvVar, path *field.Path) field.ErrorList {
 		if vars[i].Name == "" {
 			errs = append(errs, field.Required(path.Child("name"), ""))
 		} else {
-			errs = append(errs, invalidEach(path.Child("name"), vars[i].Name, validation.IsRelaxedEnvVarName(vars[i].Name))...)
+			errs = append(errs, fielderrors.Each(path.Child("name"), vars[i].Name, validation.IsRelaxedEnvVarName(vars[i].Name))...)
 		}
 		errs = append(errs, validateEnvSource(&vars[i], path.Child("valueFrom"))...)
 	}
@@ -76,7 +78,7 @@ func validateKeyRef(name, key string, path *field.Path) field.ErrorList {
 	if key == "" {
 		return append(errs, field.Required(path.Child("key"), ""))
 	}
-	return append(errs, invalidEach(path.Child("key"), key, validation.IsConfigMapKey(key))...)
+	return append(errs, fielderrors.Each(path.Child("key"), key, validation.IsConfigMapKey(key))...)
 }
 
 func validateFileKeyRef(ref *corev1.FileKeySelector, path *field.Path) field.ErrorList {
@@ -84,7 +86,7 @@ func validateFileKeyRef(ref *corev1.FileKeySelector, path *field.Path) field.Err
 	if ref.Key == "" {
 		errs = append(errs, field.Required(path.Child("key"), ""))
 	} else {
-		errs = append(errs, invalidEach(path.Child("key"), ref.Key, validation.IsRelaxedEnvVarName(ref.Key))...)
+		errs = append(errs, fielderrors.Each(path.Child("key"), ref.Key, validation.IsRelaxedEnvVarName(ref.Key))...)
 	}
 	if ref.VolumeName == "" {
 		errs = append(errs, field.Required(path.Child("volumeName"), ""))
@@ -102,7 +104,7 @@ func validateEnvFrom(sources []corev1.EnvFromSource, path *field.Path) field.Err
 	for i := range sources {
 		from, at := &sources[i], path.Index(i)
 		if from.Prefix != "" {
-			errs = append(errs, invalidEach(at.Child("prefix"), from.Prefix, validation.IsRelaxedEnvVarName(from.Prefix))...)
+			errs = append(errs, fielderrors.Each(at.Child("prefix"), from.Prefix, validation.IsRelaxedEnvVarName(from.Prefix))...)
 		}
 		if ref := from.ConfigMapRef; ref != nil {
 			errs = append(errs, validateEnvFromName(ref.Name, at.Child("configMapRef", "name"))...)
@@ -126,5 +128,5 @@ func validateEnvFromName(name string, path *field.Path) field.ErrorList {
 		return field.ErrorList{field.Required(path, "")}
 	}
 	// As a prefix: a hyphen at the end is let through.
-	return invalidEach(path, name, apivalidation.NameIsDNSSubdomain(name, true))
+	return fielderrors.Each(path, name, apivalidation.NameIsDNSSubdomain(name, true))
 }

@@ -8,6 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // validateMounts judges where a container sees volumes as folders. Many of the paths
@@ -68,7 +70,7 @@ func validatePropagation(mode *corev1.MountPropagationMode, c *corev1.Container,
 	if mode == nil {
 		return nil
 	}
-	errs := oneOfOrEmptyText(path, *mode, corev1.MountPropagationBidirectional, corev1.MountPropagationHostToContainer, corev1.MountPropagationNone)
+	errs := fielderrors.OneOf(path, *mode, corev1.MountPropagationBidirectional, corev1.MountPropagationHostToContainer, corev1.MountPropagationNone)
 	privileged := c.SecurityContext != nil && ptr.Deref(c.SecurityContext.Privileged, false)
 	if *mode == corev1.MountPropagationBidirectional && !privileged {
 		errs = append(errs, field.Forbidden(path, "Bidirectional mount propagation is available only to privileged containers"))

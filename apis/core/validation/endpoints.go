@@ -11,6 +11,8 @@ import (
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidateEndpoints judges new endpoints.
@@ -54,7 +56,7 @@ func validateEndpointAddress(a *corev1.EndpointAddress, path *field.Path, before
 		errs = append(errs, dnsLabel(a.Hostname, path.Child("hostname"))...)
 	}
 	if a.NodeName != nil {
-		errs = append(errs, invalidEach(path.Child("nodeName"), *a.NodeName, apivalidation.NameIsDNSSubdomain(*a.NodeName, false))...)
+		errs = append(errs, fielderrors.Each(path.Child("nodeName"), *a.NodeName, apivalidation.NameIsDNSSubdomain(*a.NodeName, false))...)
 	}
 	return append(errs, ValidateEndpointIP(a.IP, path.Child("ip"))...)
 }
@@ -67,8 +69,8 @@ func validateEndpointPort(p *corev1.EndpointPort, named bool, path *field.Path) 
 	case named:
 		errs = append(errs, field.Required(path.Child("name"), ""))
 	}
-	errs = append(errs, invalidEach(path.Child("port"), p.Port, validation.IsValidPortNum(int(p.Port)))...)
-	errs = append(errs, oneOf(path.Child("protocol"), p.Protocol, corev1.ProtocolSCTP, corev1.ProtocolTCP, corev1.ProtocolUDP)...)
+	errs = append(errs, fielderrors.Each(path.Child("port"), p.Port, validation.IsValidPortNum(int(p.Port)))...)
+	errs = append(errs, fielderrors.RequireOneOf(path.Child("protocol"), p.Protocol, corev1.ProtocolSCTP, corev1.ProtocolTCP, corev1.ProtocolUDP)...)
 	if p.AppProtocol != nil {
 		errs = append(errs, qualifiedName(*p.AppProtocol, path.Child("appProtocol"))...)
 	}

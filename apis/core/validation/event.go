@@ -12,6 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidateEvent judges an event written through the core group, new or changed.
@@ -21,10 +23,7 @@ func ValidateEvent(event *corev1.Event) field.ErrorList {
 	if !event.EventTime.IsZero() {
 		errs = append(errs, validateReporting(event)...)
 	}
-	for _, msg := range utilvalidation.IsDNS1123Subdomain(event.Namespace) {
-		errs = append(errs, field.Invalid(field.NewPath("namespace"), event.Namespace, msg))
-	}
-	return errs
+	return append(errs, fielderrors.Each(field.NewPath("namespace"), event.Namespace, utilvalidation.IsDNS1123Subdomain(event.Namespace))...)
 }
 
 // validateInvolvedNamespace demands that an event is in the namespace of what it
@@ -54,9 +53,7 @@ func validateReporting(event *corev1.Event) field.ErrorList {
 	if event.ReportingController == "" {
 		errs = append(errs, field.Required(controller, ""))
 	}
-	for _, msg := range utilvalidation.IsQualifiedName(event.ReportingController) {
-		errs = append(errs, field.Invalid(controller, event.ReportingController, msg))
-	}
+	errs = append(errs, fielderrors.Each(controller, event.ReportingController, utilvalidation.IsQualifiedName(event.ReportingController))...)
 	for _, f := range []struct {
 		name, value string
 		most        int

@@ -11,6 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // podFields are the fields of pods that have a label, of which each user of
@@ -51,7 +53,7 @@ func validateFieldRef(ref *corev1.ObjectFieldSelector, path *field.Path, allowed
 		if name == "metadata.annotations" {
 			key = strings.ToLower(key)
 		}
-		return invalidEach(path, key, validation.IsQualifiedName(key))
+		return fielderrors.Each(path, key, validation.IsQualifiedName(key))
 	case !slices.Contains(allowed, name):
 		return field.ErrorList{field.NotSupported(path.Child("fieldPath"), name, allowed)}
 	}

@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidateLimitRange judges a limit range, new or changed.
@@ -32,10 +34,7 @@ func ValidateLimitRange(obj *corev1.LimitRange) field.ErrorList {
 }
 
 func validateLimitType(kind corev1.LimitType, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	for _, msg := range utilvalidation.IsQualifiedName(string(kind)) {
-		errs = append(errs, field.Invalid(path, string(kind), msg))
-	}
+	errs := fielderrors.Each(path, string(kind), utilvalidation.IsQualifiedName(string(kind)))
 	if len(errs) > 0 || strings.Contains(string(kind), "/") {
 		return errs
 	}

@@ -16,6 +16,8 @@ import (
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	netutils "k8s.io/utils/net"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidateNode judges a new node, with its status: a kubelet registers with both.
@@ -128,7 +130,7 @@ func validateTaints(taints []corev1.Taint, path *field.Path) field.ErrorList {
 		if msgs := utilvalidation.IsValidLabelValue(taint.Value); len(msgs) > 0 {
 			errs = append(errs, field.Invalid(at.Child("value"), taint.Value, strings.Join(msgs, ";")))
 		}
-		errs = append(errs, validateTaintEffect(taint.Effect, at.Child("effect"))...)
+		errs = append(errs, ValidateTaintEffect(taint.Effect, at.Child("effect"))...)
 		if id := (identity{taint.Key, taint.Effect}); seen[id] {
 			twice := field.Duplicate(at, *taint)
 			twice.Detail = "taints must be unique by key and effect pair"
@@ -138,17 +140,6 @@ func validateTaints(taints []corev1.Taint, path *field.Path) field.ErrorList {
 		}
 	}
 	return errs
-}
-
-func validateTaintEffect(effect corev1.TaintEffect, path *field.Path) field.ErrorList {
-	known := []corev1.TaintEffect{corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute}
-	switch {
-	case effect == "":
-		return field.ErrorList{field.Required(path, "")}
-	case !slices.Contains(known, effect):
-		return field.ErrorList{field.NotSupported(path, effect, known)}
-	}
-	return nil
 }
 
 // featureName is the form of a declared feature.
@@ -213,9 +204,7 @@ func validateConfigMapSource(source *corev1.ConfigMapNodeConfigSource, path *fie
 		case f.value == "":
 			errs = append(errs, field.Required(path.Child(f.name), ""))
 		case f.wrong != nil:
-			for _, msg := range f.wrong(f.value) {
-				errs = append(errs, field.Invalid(path.Child(f.name), f.value, msg))
-			}
+			errs = append(errs, fielderrors.Each(path.Child(f.name), f.value, f.wrong(f.value))...)
 		}
 	}
 	return errs

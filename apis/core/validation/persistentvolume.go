@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/stoa-project/stoa/apis/fielderrors"
 	"github.com/stoa-project/stoa/apis/hubtext"
 	"github.com/stoa-project/stoa/features"
 )
@@ -39,7 +40,7 @@ func ValidatePersistentVolumeSpec(spec *corev1.PersistentVolumeSpec, name string
 	errs = append(errs, validateAccessModes(spec.AccessModes, at.Child("accessModes"))...)
 	errs = append(errs, validateVolumeCapacity(spec.Capacity, at.Child("capacity"))...)
 	if policy := spec.PersistentVolumeReclaimPolicy; policy != "" {
-		errs = append(errs, oneOfOrEmptyText(at.Child("persistentVolumeReclaimPolicy"), policy,
+		errs = append(errs, fielderrors.OneOf(at.Child("persistentVolumeReclaimPolicy"), policy,
 			corev1.PersistentVolumeReclaimDelete, corev1.PersistentVolumeReclaimRecycle, corev1.PersistentVolumeReclaimRetain)...)
 	}
 	errs = append(errs, validateVolumeAffinity(spec.NodeAffinity, opts, at.Child("nodeAffinity"))...)
@@ -175,7 +176,7 @@ func validatePersistentGlusterfs(s *corev1.GlusterfsPersistentVolumeSource, at *
 	case *namespace == "":
 		errs = append(errs, field.Invalid(at.Child("endpointsNamespace"), "", "if the endpointnamespace is set, it must be a valid namespace name"))
 	default:
-		errs = append(errs, invalidEach(at.Child("endpointsNamespace"), *namespace, apivalidation.ValidateNamespaceName(*namespace, false))...)
+		errs = append(errs, fielderrors.Each(at.Child("endpointsNamespace"), *namespace, apivalidation.ValidateNamespaceName(*namespace, false))...)
 	}
 	return errs
 }
@@ -211,10 +212,10 @@ func validatePersistentCSI(s *corev1.CSIPersistentVolumeSource, at *field.Path) 
 		here, name, namespace := at.Child(secret.name), secret.ref.Name, secret.ref.Namespace
 		errs = append(errs, requireFields(here, "name", name, "namespace", namespace)...)
 		if name != "" {
-			errs = append(errs, invalidEach(here.Child("name"), name, validation.IsDNS1123Subdomain(name))...)
+			errs = append(errs, fielderrors.Each(here.Child("name"), name, validation.IsDNS1123Subdomain(name))...)
 		}
 		if namespace != "" {
-			errs = append(errs, invalidEach(here.Child("namespace"), namespace, validation.IsDNS1123Label(namespace))...)
+			errs = append(errs, fielderrors.Each(here.Child("namespace"), namespace, validation.IsDNS1123Label(namespace))...)
 		}
 	}
 	return errs

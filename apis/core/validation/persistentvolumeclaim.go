@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/stoa-project/stoa/apis/fielderrors"
 	"github.com/stoa-project/stoa/apis/hubtext"
 )
 
@@ -76,7 +77,7 @@ func validateAccessModes(modes []corev1.PersistentVolumeAccessMode, path *field.
 	var errs field.ErrorList
 	alone, shared := false, false
 	for _, mode := range modes {
-		wrong := oneOfOrEmptyText(path, mode, corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOnce, corev1.ReadWriteOncePod)
+		wrong := fielderrors.OneOf(path, mode, corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOnce, corev1.ReadWriteOncePod)
 		errs = append(errs, wrong...)
 		alone = alone || mode == corev1.ReadWriteOncePod
 		shared = shared || mode != corev1.ReadWriteOncePod && len(wrong) == 0
@@ -88,11 +89,11 @@ func validateAccessModes(modes []corev1.PersistentVolumeAccessMode, path *field.
 }
 
 func validateVolumeMode(mode corev1.PersistentVolumeMode, path *field.Path) field.ErrorList {
-	return oneOfOrEmptyText(path, mode, corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem)
+	return fielderrors.OneOf(path, mode, corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem)
 }
 
 func validateClassName(name string, path *field.Path) field.ErrorList {
-	return invalidEach(path, name, apivalidation.NameIsDNSSubdomain(name, false))
+	return fielderrors.Each(path, name, apivalidation.NameIsDNSSubdomain(name, false))
 }
 
 func validateClaimedStorage(requests corev1.ResourceList, path *field.Path) field.ErrorList {
@@ -136,7 +137,7 @@ func validateDataSources(spec *corev1.PersistentVolumeClaimSpec, path *field.Pat
 	errs = append(errs, validateDataSource(same, path.Child("dataSourceRef"), opts)...)
 	foreign := ref.Namespace != nil && *ref.Namespace != ""
 	if foreign {
-		errs = append(errs, invalidEach(path.Child("dataSourceRef", "namespace"), *ref.Namespace, apivalidation.ValidateNamespaceName(*ref.Namespace, false))...)
+		errs = append(errs, fielderrors.Each(path.Child("dataSourceRef", "namespace"), *ref.Namespace, apivalidation.ValidateNamespaceName(*ref.Namespace, false))...)
 	}
 	switch { // upstream gives the path as the value
 	case source == nil:
@@ -158,7 +159,7 @@ func validateDataSource(source corev1.TypedLocalObjectReference, path *field.Pat
 	case group == "" && source.Kind != "PersistentVolumeClaim":
 		errs = append(errs, field.Invalid(path, source.Kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup"))
 	case group != "" && !opts.AllowInvalidAPIGroup:
-		errs = append(errs, invalidEach(path.Child("apiGroup"), group, validation.IsDNS1123Subdomain(group))...)
+		errs = append(errs, fielderrors.Each(path.Child("apiGroup"), group, validation.IsDNS1123Subdomain(group))...)
 	}
 	return errs
 }
@@ -273,7 +274,7 @@ func ValidatePersistentVolumeClaimStatus(obj *corev1.PersistentVolumeClaim) fiel
 
 // validateClaimResource wants storage, or a resource of someone else's.
 func validateClaimResource(name corev1.ResourceName, path *field.Path) field.ErrorList {
-	if errs := invalidEach(path, string(name), validation.IsQualifiedName(string(name))); len(errs) > 0 {
+	if errs := fielderrors.Each(path, string(name), validation.IsQualifiedName(string(name))); len(errs) > 0 {
 		return errs
 	}
 	if IsNativeResource(name) && name != corev1.ResourceStorage {

@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidatePod judges a new pod.
@@ -113,7 +115,7 @@ func ValidatePodSpec(spec *corev1.PodSpec, meta *metav1.ObjectMeta, path *field.
 	if s := spec.ActiveDeadlineSeconds; s != nil && (*s < 1 || *s > math.MaxInt32) {
 		errs = append(errs, field.Invalid(path.Child("activeDeadlineSeconds"), *s, validation.InclusiveRangeError(1, math.MaxInt32)))
 	}
-	errs = append(errs, oneOf(path.Child("restartPolicy"), spec.RestartPolicy,
+	errs = append(errs, fielderrors.RequireOneOf(path.Child("restartPolicy"), spec.RestartPolicy,
 		corev1.RestartPolicyAlways, corev1.RestartPolicyOnFailure, corev1.RestartPolicyNever)...)
 	for i, gate := range spec.ReadinessGates {
 		errs = append(errs, qualifiedName(string(gate.ConditionType), path.Child("readinessGates").Index(i).Child("conditionType"))...)
@@ -146,7 +148,7 @@ func validateScheduling(spec *corev1.PodSpec, path *field.Path, opts PodOptions)
 
 // ValidatePreemptionPolicy judges the policy of a pod or priority class.
 func ValidatePreemptionPolicy(policy corev1.PreemptionPolicy, path *field.Path) field.ErrorList {
-	return oneOf(path, policy, corev1.PreemptLowerPriority, corev1.PreemptNever)
+	return fielderrors.RequireOneOf(path, policy, corev1.PreemptLowerPriority, corev1.PreemptNever)
 }
 
 // validateNames judges the names of other objects.
@@ -232,7 +234,7 @@ const (
 )
 
 func validateDNS(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
-	errs := oneOf(path.Child("dnsPolicy"), spec.DNSPolicy,
+	errs := fielderrors.RequireOneOf(path.Child("dnsPolicy"), spec.DNSPolicy,
 		corev1.DNSClusterFirstWithHostNet, corev1.DNSClusterFirst, corev1.DNSDefault, corev1.DNSNone)
 	errs = append(errs, validateDNSConfig(spec.DNSConfig, spec.DNSPolicy, path.Child("dnsConfig"))...)
 	if spec.Hostname != "" {
@@ -294,7 +296,7 @@ func validateDNSConfig(config *corev1.PodDNSConfig, policy corev1.DNSPolicy, pat
 	for i, search := range config.Searches {
 		if search != "." {
 			search = strings.TrimSuffix(search, ".")
-			errs = append(errs, invalidEach(searches.Index(i), search, validation.IsDNS1123SubdomainWithUnderscore(search))...)
+			errs = append(errs, fielderrors.Each(searches.Index(i), search, validation.IsDNS1123SubdomainWithUnderscore(search))...)
 		}
 	}
 	for i, option := range config.Options {

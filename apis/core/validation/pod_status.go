@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	netutils "k8s.io/utils/net"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidatePodStatusUpdate judges a changed status.
@@ -135,7 +137,7 @@ func validateClaimStatuses(statuses []corev1.PodResourceClaimStatus, claims []co
 		}
 		seen.Insert(status.Name)
 		if status.ResourceClaimName != nil {
-			errs = append(errs, invalidEach(path, status.ResourceClaimName, validation.IsDNS1123Subdomain(*status.ResourceClaimName))...)
+			errs = append(errs, fielderrors.Each(path, status.ResourceClaimName, validation.IsDNS1123Subdomain(*status.ResourceClaimName))...)
 		}
 	}
 	return errs
@@ -216,7 +218,7 @@ func validateResourceHealth(statuses []corev1.ContainerStatus, containers []core
 			seen := sets.Set[corev1.ResourceID]{}
 			for k, r := range allocated.Resources {
 				path := path.Child("resources").Index(k)
-				errs = append(errs, oneOfOrEmptyText(path.Child("health"), r.Health,
+				errs = append(errs, fielderrors.OneOf(path.Child("health"), r.Health,
 					corev1.ResourceHealthStatusHealthy, corev1.ResourceHealthStatusUnhealthy, corev1.ResourceHealthStatusUnknown)...)
 				if seen.Has(r.ResourceID) {
 					errs = append(errs, field.Duplicate(path.Child("resourceID"), r.ResourceID))

@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // validateProbes judges the probes and hooks of a container that runs for long.
@@ -124,9 +126,9 @@ func validateHTTPGet(get *corev1.HTTPGetAction, path *field.Path) field.ErrorLis
 		errs = append(errs, field.Required(path.Child("path"), ""))
 	}
 	errs = append(errs, ValidatePortNumOrName(get.Port, path.Child("port"))...)
-	errs = append(errs, oneOfOrEmptyText(path.Child("scheme"), get.Scheme, corev1.URISchemeHTTP, corev1.URISchemeHTTPS)...)
+	errs = append(errs, fielderrors.OneOf(path.Child("scheme"), get.Scheme, corev1.URISchemeHTTP, corev1.URISchemeHTTPS)...)
 	for _, header := range get.HTTPHeaders {
-		errs = append(errs, invalidEach(path.Child("httpHeaders"), header.Name, validation.IsHTTPHeaderName(header.Name))...)
+		errs = append(errs, fielderrors.Each(path.Child("httpHeaders"), header.Name, validation.IsHTTPHeaderName(header.Name))...)
 	}
 	return errs
 }
@@ -143,7 +145,7 @@ func validateSleep(sleep *corev1.SleepAction, grace *int64, path *field.Path) fi
 // ValidatePortNumOrName judges a port that may be named.
 func ValidatePortNumOrName(port intstr.IntOrString, path *field.Path) field.ErrorList {
 	if port.Type == intstr.String {
-		return invalidEach(path, port.StrVal, validation.IsValidPortName(port.StrVal))
+		return fielderrors.Each(path, port.StrVal, validation.IsValidPortName(port.StrVal))
 	}
-	return invalidEach(path, port.IntValue(), validation.IsValidPortNum(port.IntValue()))
+	return fielderrors.Each(path, port.IntValue(), validation.IsValidPortNum(port.IntValue()))
 }

@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	resourcehelper "k8s.io/component-helpers/resource"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // computeResources are what containers ask for by their plain names.
@@ -78,7 +80,7 @@ func isWhole(name corev1.ResourceName) bool {
 
 // ValidateResourceName judges the name of a resource of any kind.
 func ValidateResourceName(name corev1.ResourceName, path *field.Path) field.ErrorList {
-	if errs := invalidEach(path, string(name), validation.IsQualifiedName(string(name))); len(errs) > 0 {
+	if errs := fielderrors.Each(path, string(name), validation.IsQualifiedName(string(name))); len(errs) > 0 {
 		return errs
 	}
 	if !strings.Contains(string(name), "/") && !IsStandardQuotaResource(name) && name != corev1.ResourceStorage {

@@ -14,13 +14,15 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/component-helpers/node/util/sysctl"
 	"k8s.io/utils/ptr"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 func validateID(id *int64, check func(int64) []string, path *field.Path) field.ErrorList {
 	if id == nil {
 		return nil
 	}
-	return invalidEach(path, *id, check(*id))
+	return fielderrors.Each(path, *id, check(*id))
 }
 
 func validatePodSecurity(spec *corev1.PodSpec, path *field.Path, opts PodOptions) field.ErrorList {
@@ -36,16 +38,16 @@ func validatePodSecurity(spec *corev1.PodSpec, path *field.Path, opts PodOptions
 	}
 	errs = append(errs, validateSysctls(spec, path.Child("sysctls"), opts)...)
 	if sc.FSGroupChangePolicy != nil {
-		errs = append(errs, oneOfOrEmptyText(path.Child("fsGroupChangePolicy"), *sc.FSGroupChangePolicy, corev1.FSGroupChangeAlways, corev1.FSGroupChangeOnRootMismatch)...)
+		errs = append(errs, fielderrors.OneOf(path.Child("fsGroupChangePolicy"), *sc.FSGroupChangePolicy, corev1.FSGroupChangeAlways, corev1.FSGroupChangeOnRootMismatch)...)
 	}
 	errs = append(errs, validateSeccomp(sc.SeccompProfile, path.Child("seccompProfile"))...)
 	errs = append(errs, validateWindowsOptions(sc.WindowsOptions, path.Child("windowsOptions"))...)
 	errs = append(errs, validateAppArmor(sc.AppArmorProfile, path.Child("appArmorProfile"))...)
 	if sc.SupplementalGroupsPolicy != nil {
-		errs = append(errs, oneOfOrEmptyText(path.Child("supplementalGroupsPolicy"), *sc.SupplementalGroupsPolicy, corev1.SupplementalGroupsPolicyMerge, corev1.SupplementalGroupsPolicyStrict)...)
+		errs = append(errs, fielderrors.OneOf(path.Child("supplementalGroupsPolicy"), *sc.SupplementalGroupsPolicy, corev1.SupplementalGroupsPolicyMerge, corev1.SupplementalGroupsPolicyStrict)...)
 	}
 	if sc.SELinuxChangePolicy != nil {
-		errs = append(errs, oneOfOrEmptyText(path.Child("seLinuxChangePolicy"), *sc.SELinuxChangePolicy, corev1.SELinuxChangePolicyMountOption, corev1.SELinuxChangePolicyRecursive)...)
+		errs = append(errs, fielderrors.OneOf(path.Child("seLinuxChangePolicy"), *sc.SELinuxChangePolicy, corev1.SELinuxChangePolicyMountOption, corev1.SELinuxChangePolicyRecursive)...)
 	}
 	return errs
 }
@@ -97,7 +99,7 @@ func validateSecurityContext(sc *corev1.SecurityContext, hostUsers bool, path *f
 	errs := validateID(sc.RunAsUser, validation.IsValidUserID, path.Child("runAsUser"))
 	errs = append(errs, validateID(sc.RunAsGroup, validation.IsValidGroupID, path.Child("runAsGroup"))...)
 	if sc.ProcMount != nil {
-		errs = append(errs, oneOfOrEmptyText(path.Child("procMount"), *sc.ProcMount, corev1.DefaultProcMount, corev1.UnmaskedProcMount)...)
+		errs = append(errs, fielderrors.OneOf(path.Child("procMount"), *sc.ProcMount, corev1.DefaultProcMount, corev1.UnmaskedProcMount)...)
 		if hostUsers && *sc.ProcMount == corev1.UnmaskedProcMount {
 			errs = append(errs, field.Invalid(path.Child("procMount"), sc.ProcMount, "`hostUsers` must be false to use `Unmasked`"))
 		}
@@ -127,7 +129,7 @@ func validateSeccomp(profile *corev1.SeccompProfile, path *field.Path) field.Err
 	if profile.Type == "" {
 		errs = append(errs, field.Required(path.Child("type"), "type is required when seccompProfile is set"))
 	} else {
-		errs = append(errs, oneOfOrEmptyText(path.Child("type"), profile.Type,
+		errs = append(errs, fielderrors.OneOf(path.Child("type"), profile.Type,
 			corev1.SeccompProfileTypeLocalhost, corev1.SeccompProfileTypeRuntimeDefault, corev1.SeccompProfileTypeUnconfined)...)
 	}
 	local := path.Child("localhostProfile")

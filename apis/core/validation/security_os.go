@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 const (
@@ -34,7 +36,7 @@ func validateWindowsOptions(options *corev1.WindowsSecurityContextOptions, path 
 	}
 	var errs field.ErrorList
 	if name := options.GMSACredentialSpecName; name != nil {
-		errs = append(errs, invalidEach(path.Child("gmsaCredentialSpecName"), name, validation.IsDNS1123Subdomain(*name))...)
+		errs = append(errs, fielderrors.Each(path.Child("gmsaCredentialSpecName"), name, validation.IsDNS1123Subdomain(*name))...)
 	}
 	if spec := options.GMSACredentialSpec; spec != nil {
 		path := path.Child("gmsaCredentialSpec")
@@ -45,7 +47,7 @@ func validateWindowsOptions(options *corev1.WindowsSecurityContextOptions, path 
 		}
 	}
 	if name := options.RunAsUserName; name != nil {
-		errs = append(errs, invalidEach(path.Child("runAsUserName"), name, windowsUserProblems(*name))...)
+		errs = append(errs, fielderrors.Each(path.Child("runAsUserName"), name, windowsUserProblems(*name))...)
 	}
 	return errs
 }
@@ -133,7 +135,7 @@ func validateOS(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
 	case spec.OS.Name == corev1.Windows:
 		return validateWindows(spec, path)
 	}
-	return oneOfOrEmptyText(path.Child("os"), spec.OS.Name, corev1.Linux, corev1.Windows)
+	return fielderrors.OneOf(path.Child("os"), spec.OS.Name, corev1.Linux, corev1.Windows)
 }
 
 func validateLinux(spec *corev1.PodSpec, path *field.Path) field.ErrorList {

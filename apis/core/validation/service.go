@@ -16,6 +16,7 @@ import (
 	netutils "k8s.io/utils/net"
 	"k8s.io/utils/ptr"
 
+	"github.com/stoa-project/stoa/apis/fielderrors"
 	"github.com/stoa-project/stoa/apis/hubtext"
 	"github.com/stoa-project/stoa/features"
 )
@@ -94,7 +95,7 @@ func validateService(obj, old *corev1.Service) field.ErrorList {
 		}
 		errs = append(errs, bad...)
 	}
-	errs = append(errs, oneOf(path.Child("type"), spec.Type, corev1.ServiceTypeClusterIP,
+	errs = append(errs, fielderrors.RequireOneOf(path.Child("type"), spec.Type, corev1.ServiceTypeClusterIP,
 		corev1.ServiceTypeExternalName, corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeNodePort)...)
 	errs = append(errs, validatePortsTogether(spec, path.Child("ports"))...)
 	errs = append(errs, validateSourceRanges(obj, old)...)
@@ -174,8 +175,8 @@ func validateServicePorts(ports []corev1.ServicePort, path *field.Path) field.Er
 		case len(ports) > 1:
 			errs = append(errs, field.Required(path.Child("name"), ""))
 		}
-		errs = append(errs, invalidEach(path.Child("port"), p.Port, validation.IsValidPortNum(int(p.Port)))...)
-		errs = append(errs, oneOf(path.Child("protocol"), p.Protocol, corev1.ProtocolSCTP, corev1.ProtocolTCP, corev1.ProtocolUDP)...)
+		errs = append(errs, fielderrors.Each(path.Child("port"), p.Port, validation.IsValidPortNum(int(p.Port)))...)
+		errs = append(errs, fielderrors.RequireOneOf(path.Child("protocol"), p.Protocol, corev1.ProtocolSCTP, corev1.ProtocolTCP, corev1.ProtocolUDP)...)
 		errs = append(errs, ValidateTargetPort(p.TargetPort, path.Child("targetPort"))...)
 		if p.AppProtocol != nil {
 			errs = append(errs, qualifiedName(*p.AppProtocol, path.Child("appProtocol"))...)
@@ -188,9 +189,9 @@ func validateServicePorts(ports []corev1.ServicePort, path *field.Path) field.Er
 func ValidateTargetPort(port intstr.IntOrString, path *field.Path) field.ErrorList {
 	switch port.Type {
 	case intstr.Int:
-		return invalidEach(path, port.IntVal, validation.IsValidPortNum(int(port.IntVal)))
+		return fielderrors.Each(path, port.IntVal, validation.IsValidPortNum(int(port.IntVal)))
 	case intstr.String:
-		return invalidEach(path, port.StrVal, validation.IsValidPortName(port.StrVal))
+		return fielderrors.Each(path, port.StrVal, validation.IsValidPortName(port.StrVal))
 	}
 	return field.ErrorList{field.InternalError(path, fmt.Errorf("unknown type: %v", port.Type))}
 }
@@ -231,7 +232,7 @@ func validatePortsTogether(spec *corev1.ServiceSpec, path *field.Path) field.Err
 }
 
 func validateSessionAffinity(spec *corev1.ServiceSpec, path *field.Path) field.ErrorList {
-	errs := oneOf(path.Child("sessionAffinity"), spec.SessionAffinity, corev1.ServiceAffinityClientIP, corev1.ServiceAffinityNone)
+	errs := fielderrors.RequireOneOf(path.Child("sessionAffinity"), spec.SessionAffinity, corev1.ServiceAffinityClientIP, corev1.ServiceAffinityNone)
 	path = path.Child("sessionAffinityConfig")
 	config := spec.SessionAffinityConfig
 	needed := fmt.Sprintf("when session affinity type is %s", corev1.ServiceAffinityClientIP)
@@ -317,7 +318,7 @@ func validateTrafficPolicies(obj *corev1.Service, path *field.Path) field.ErrorL
 	external := path.Child("externalTrafficPolicy")
 	switch {
 	case ExternallyAccessible(obj):
-		errs = append(errs, oneOf(external, spec.ExternalTrafficPolicy, corev1.ServiceExternalTrafficPolicyCluster, corev1.ServiceExternalTrafficPolicyLocal)...)
+		errs = append(errs, fielderrors.RequireOneOf(external, spec.ExternalTrafficPolicy, corev1.ServiceExternalTrafficPolicyCluster, corev1.ServiceExternalTrafficPolicyLocal)...)
 	case spec.ExternalTrafficPolicy != "":
 		errs = append(errs, field.Invalid(external, spec.ExternalTrafficPolicy, "may only be set for externally-accessible services"))
 	}
@@ -328,16 +329,16 @@ func validateTrafficPolicies(obj *corev1.Service, path *field.Path) field.ErrorL
 	case NeedsHealthCheck(obj) && port == 0:
 		errs = append(errs, field.Required(health, ""))
 	case NeedsHealthCheck(obj):
-		errs = append(errs, invalidEach(health, port, validation.IsValidPortNum(int(port)))...)
+		errs = append(errs, fielderrors.Each(health, port, validation.IsValidPortNum(int(port)))...)
 	}
 	internal := path.Child("internalTrafficPolicy")
 	if spec.InternalTrafficPolicy != nil {
-		errs = append(errs, oneOfOrEmptyText(internal, *spec.InternalTrafficPolicy, corev1.ServiceInternalTrafficPolicyCluster, corev1.ServiceInternalTrafficPolicyLocal)...)
+		errs = append(errs, fielderrors.OneOf(internal, *spec.InternalTrafficPolicy, corev1.ServiceInternalTrafficPolicyCluster, corev1.ServiceInternalTrafficPolicyLocal)...)
 	} else if t := spec.Type; t == corev1.ServiceTypeNodePort || t == corev1.ServiceTypeLoadBalancer || t == corev1.ServiceTypeClusterIP {
 		errs = append(errs, field.Required(internal, ""))
 	}
 	if spec.TrafficDistribution != nil {
-		errs = append(errs, oneOfOrEmptyText(path.Child("trafficDistribution"), *spec.TrafficDistribution,
+		errs = append(errs, fielderrors.OneOf(path.Child("trafficDistribution"), *spec.TrafficDistribution,
 			corev1.ServiceTrafficDistributionPreferClose, corev1.ServiceTrafficDistributionPreferSameZone, corev1.ServiceTrafficDistributionPreferSameNode)...)
 	}
 	return errs
@@ -368,7 +369,7 @@ func ValidateServiceStatus(obj, old *corev1.Service) field.ErrorList {
 		case in.IPMode != nil && in.IP == "":
 			errs = append(errs, field.Forbidden(path.Child("ipMode"), "may not be specified when `ip` is not set"))
 		case in.IPMode != nil:
-			errs = append(errs, oneOfOrEmptyText(path.Child("ipMode"), *in.IPMode, corev1.LoadBalancerIPModeProxy, corev1.LoadBalancerIPModeVIP)...)
+			errs = append(errs, fielderrors.OneOf(path.Child("ipMode"), *in.IPMode, corev1.LoadBalancerIPModeProxy, corev1.LoadBalancerIPModeVIP)...)
 		}
 		if in.Hostname != "" {
 			errs = append(errs, ValidateHostname(in.Hostname, path.Child("hostname"))...)

@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	netutils "k8s.io/utils/net"
 	"k8s.io/utils/ptr"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidateServiceClusterIPs judges clusterIP, clusterIPs, ipFamilies and
@@ -31,13 +33,13 @@ func ValidateServiceClusterIPs(obj, old *corev1.Service) field.ErrorList {
 		errs = append(errs, field.Invalid(ips, spec.ClusterIPs, "first value must match `clusterIP`"))
 	}
 	for i, family := range spec.IPFamilies {
-		errs = append(errs, oneOfOrEmptyText(path.Child("ipFamilies").Index(i), family, corev1.IPv4Protocol, corev1.IPv6Protocol)...)
+		errs = append(errs, fielderrors.OneOf(path.Child("ipFamilies").Index(i), family, corev1.IPv4Protocol, corev1.IPv6Protocol)...)
 		if slices.Contains(spec.IPFamilies[:i], family) {
 			errs = append(errs, field.Duplicate(path.Child("ipFamilies").Index(i), family))
 		}
 	}
 	if spec.IPFamilyPolicy != nil {
-		errs = append(errs, oneOfOrEmptyText(path.Child("ipFamilyPolicy"), *spec.IPFamilyPolicy,
+		errs = append(errs, fielderrors.OneOf(path.Child("ipFamilyPolicy"), *spec.IPFamilyPolicy,
 			corev1.IPFamilyPolicyPreferDualStack, corev1.IPFamilyPolicyRequireDualStack, corev1.IPFamilyPolicySingleStack)...)
 	}
 	invalid := validateClusterIPList(spec.ClusterIPs, ips, old)

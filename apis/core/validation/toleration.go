@@ -12,6 +12,8 @@ import (
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidateTolerations judges the tolerations of something that becomes part of pods.
@@ -50,7 +52,7 @@ func validateToleration(toleration corev1.Toleration, path *field.Path, opts Pod
 		}
 	case corev1.TolerationOpLt, corev1.TolerationOpGt:
 		if opts.AllowComparisonTolerations {
-			errs = append(errs, invalidEach(path.Child("value"), toleration.Value, content.IsDecimalInteger(toleration.Value))...)
+			errs = append(errs, fielderrors.Each(path.Child("value"), toleration.Value, content.IsDecimalInteger(toleration.Value))...)
 			break
 		}
 		fallthrough
@@ -69,7 +71,7 @@ func validateToleration(toleration corev1.Toleration, path *field.Path, opts Pod
 
 // ValidateTaintEffect judges the effect of a taint, which must be set.
 func ValidateTaintEffect(effect corev1.TaintEffect, path *field.Path) field.ErrorList {
-	return oneOf(path, effect, corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute)
+	return fielderrors.RequireOneOf(path, effect, corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute)
 }
 
 // validateAddedTolerations judges a change: what was tolerated still must be, though

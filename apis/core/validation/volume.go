@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidateVolumes judges the volumes of a pod, or of a template if podMeta is nil.
@@ -41,7 +43,7 @@ func ValidateVolumes(vols []corev1.Volume, podMeta *metav1.ObjectMeta, path *fie
 		if vol.Name == "" {
 			errs = append(errs, field.Required(at.Child("name"), ""))
 		} else {
-			errs = append(errs, invalidEach(at.Child("name"), vol.Name, validation.IsDNS1123Label(vol.Name))...)
+			errs = append(errs, fielderrors.Each(at.Child("name"), vol.Name, validation.IsDNS1123Label(vol.Name))...)
 		}
 		if _, ok := good[vol.Name]; ok {
 			errs = append(errs, field.Duplicate(at.Child("name"), vol.Name))
@@ -199,7 +201,7 @@ func validateImageVolume(s *corev1.ImageVolumeSource, path *field.Path, opts Pod
 	if opts.IsPod {
 		errs = requireFields(path, "reference", s.Reference)
 	}
-	return append(errs, oneOf(path.Child("pullPolicy"), s.PullPolicy, corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)...)
+	return append(errs, fielderrors.RequireOneOf(path.Child("pullPolicy"), s.PullPolicy, corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)...)
 }
 
 // validateTemplateMetadata lets a template give its objects labels and annotations

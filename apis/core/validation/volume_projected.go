@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 func validateSecretVolume(s *corev1.SecretVolumeSource, path *field.Path) field.ErrorList {
@@ -205,10 +207,7 @@ func validateTrustBundle(s *corev1.ClusterTrustBundleProjection, path *field.Pat
 // validateCertificate judges a key and certificate that the node asks a signer for.
 func (p projection) validateCertificate(s *corev1.PodCertificateProjection, path *field.Path) field.ErrorList {
 	errs := ValidateSignerName(s.SignerName, path.Child("signerName"))
-	keyTypes := []string{"RSA3072", "RSA4096", "ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519"}
-	if !slices.Contains(keyTypes, s.KeyType) {
-		errs = append(errs, field.NotSupported(path.Child("keyType"), s.KeyType, keyTypes))
-	}
+	errs = append(errs, fielderrors.OneOf(path.Child("keyType"), s.KeyType, "RSA3072", "RSA4096", "ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519")...)
 	if seconds := s.MaxExpirationSeconds; seconds != nil {
 		if *seconds < 3600 {
 			errs = append(errs, field.Invalid(path.Child("maxExpirationSeconds"), *seconds, "if provided, maxExpirationSeconds must be >= 3600"))

@@ -14,6 +14,8 @@ import (
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // requireFields reports those of the fields, given as names and values in turn,
@@ -41,7 +43,7 @@ func validateHostPath(s *corev1.HostPathVolumeSource, path *field.Path) field.Er
 	}
 	errs := validateNoBacksteps(s.Path, path.Child("path"))
 	if s.Type != nil {
-		errs = append(errs, oneOfOrEmptyText(path.Child("type"), *s.Type,
+		errs = append(errs, fielderrors.OneOf(path.Child("type"), *s.Type,
 			corev1.HostPathUnset, corev1.HostPathBlockDev, corev1.HostPathCharDev, corev1.HostPathDirectory,
 			corev1.HostPathDirectoryOrCreate, corev1.HostPathFile, corev1.HostPathFileOrCreate, corev1.HostPathSocket)...)
 	}
@@ -165,13 +167,13 @@ func validateFlexVolume(driver string, options map[string]string, path *field.Pa
 func validateAzureDisk(s *corev1.AzureDiskVolumeSource, path *field.Path) field.ErrorList {
 	errs := requireFields(path, "diskName", s.DiskName, "diskURI", s.DataDiskURI)
 	if s.CachingMode != nil {
-		errs = append(errs, oneOfOrEmptyText(path.Child("cachingMode"), *s.CachingMode,
+		errs = append(errs, fielderrors.OneOf(path.Child("cachingMode"), *s.CachingMode,
 			corev1.AzureDataDiskCachingNone, corev1.AzureDataDiskCachingReadOnly, corev1.AzureDataDiskCachingReadWrite)...)
 	}
 	if s.Kind == nil {
 		return errs
 	}
-	errs = append(errs, oneOfOrEmptyText(path.Child("kind"), *s.Kind,
+	errs = append(errs, fielderrors.OneOf(path.Child("kind"), *s.Kind,
 		corev1.AzureDedicatedBlobDisk, corev1.AzureManagedDisk, corev1.AzureSharedBlobDisk)...)
 	prefix, form := "https://", "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd"
 	if *s.Kind == corev1.AzureManagedDisk {
@@ -186,10 +188,10 @@ func validateAzureDisk(s *corev1.AzureDiskVolumeSource, path *field.Path) field.
 func validateStorageOS(name, namespace string, path *field.Path) field.ErrorList {
 	errs := requireFields(path, "volumeName", name)
 	if name != "" {
-		errs = append(errs, invalidEach(path.Child("volumeName"), name, validation.IsDNS1123Label(name))...)
+		errs = append(errs, fielderrors.Each(path.Child("volumeName"), name, validation.IsDNS1123Label(name))...)
 	}
 	if namespace != "" {
-		errs = append(errs, invalidEach(path.Child("volumeNamespace"), namespace, validation.IsDNS1123Label(namespace))...)
+		errs = append(errs, fielderrors.Each(path.Child("volumeNamespace"), namespace, validation.IsDNS1123Label(namespace))...)
 	}
 	return errs
 }
@@ -273,7 +275,7 @@ func ValidateCSIDriverName(name string, path *field.Path) field.ErrorList {
 	if len(name) > 63 {
 		errs = append(errs, field.TooLong(path, "" /* not printed */, 63).WithOrigin("maxLength"))
 	}
-	return append(errs, invalidEach(path, name, validation.IsDNS1123Subdomain(strings.ToLower(name))).WithOrigin("format=k8s-long-name-caseless")...)
+	return append(errs, fielderrors.Each(path, name, validation.IsDNS1123Subdomain(strings.ToLower(name))).WithOrigin("format=k8s-long-name-caseless")...)
 }
 
 func validateCSIVolume(s *corev1.CSIVolumeSource, path *field.Path) field.ErrorList {
@@ -283,7 +285,7 @@ func validateCSIVolume(s *corev1.CSIVolumeSource, path *field.Path) field.ErrorL
 	case ref.Name == "":
 		errs = append(errs, field.Required(path.Child("nodePublishSecretRef", "name"), ""))
 	default: // upstream reports it beside the reference
-		errs = append(errs, invalidEach(path.Child("name"), ref.Name, apivalidation.NameIsDNSSubdomain(ref.Name, false))...)
+		errs = append(errs, fielderrors.Each(path.Child("name"), ref.Name, apivalidation.NameIsDNSSubdomain(ref.Name, false))...)
 	}
 	return errs
 }

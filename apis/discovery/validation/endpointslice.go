@@ -17,6 +17,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 const (
@@ -92,7 +93,7 @@ func validateEndpoint(e *discoveryv1.Endpoint, addresses discoveryv1.AddressType
 		}
 	}
 	if e.NodeName != nil {
-		errs = append(errs, invalidEach(path.Child("nodeName"), *e.NodeName, apivalidation.NameIsDNSSubdomain(*e.NodeName, false))...)
+		errs = append(errs, fielderrors.Each(path.Child("nodeName"), *e.NodeName, apivalidation.NameIsDNSSubdomain(*e.NodeName, false))...)
 	}
 	topology := path.Child("deprecatedTopology")
 	if len(e.DeprecatedTopology) > maxTopology {
@@ -100,7 +101,7 @@ func validateEndpoint(e *discoveryv1.Endpoint, addresses discoveryv1.AddressType
 	}
 	errs = append(errs, metav1validation.ValidateLabels(e.DeprecatedTopology, topology)...)
 	if e.Hostname != nil {
-		errs = append(errs, invalidEach(path.Child("hostname"), *e.Hostname, validation.IsDNS1123Label(*e.Hostname))...)
+		errs = append(errs, fielderrors.Each(path.Child("hostname"), *e.Hostname, validation.IsDNS1123Label(*e.Hostname))...)
 	}
 	if e.Hints != nil {
 		errs = append(errs, validateHints(e.Hints, path.Child("hints"))...)
@@ -130,7 +131,7 @@ func validatePorts(ports []discoveryv1.EndpointPort, path *field.Path) field.Err
 		p, path := &ports[i], path.Index(i)
 		name := ptr.Deref(p.Name, "")
 		if name != "" {
-			errs = append(errs, invalidEach(path.Child("name"), name, validation.IsDNS1123Label(name))...)
+			errs = append(errs, fielderrors.Each(path.Child("name"), name, validation.IsDNS1123Label(name))...)
 		}
 		if names[name] {
 			errs = append(errs, field.Duplicate(path.Child("name"), name))
@@ -143,7 +144,7 @@ func validatePorts(ports []discoveryv1.EndpointPort, path *field.Path) field.Err
 			errs = append(errs, field.NotSupported(path.Child("protocol"), *p.Protocol, protocols))
 		}
 		if p.AppProtocol != nil {
-			errs = append(errs, invalidEach(path.Child("appProtocol"), *p.AppProtocol, validation.IsQualifiedName(*p.AppProtocol))...)
+			errs = append(errs, fielderrors.Each(path.Child("appProtocol"), *p.AppProtocol, validation.IsQualifiedName(*p.AppProtocol))...)
 		}
 	}
 	return errs
@@ -172,16 +173,7 @@ func validateHintNames(names []string, path *field.Path, bad func(string) []stri
 		if slices.Contains(names[:i], name) {
 			errs = append(errs, field.Duplicate(path, name))
 		}
-		errs = append(errs, invalidEach(path, name, bad(name))...)
-	}
-	return errs
-}
-
-// invalidEach returns an error for each of the texts that say what is wrong with a value.
-func invalidEach(path *field.Path, value any, texts []string) field.ErrorList {
-	var errs field.ErrorList
-	for _, text := range texts {
-		errs = append(errs, field.Invalid(path, value, text))
+		errs = append(errs, fielderrors.Each(path, name, bad(name))...)
 	}
 	return errs
 }

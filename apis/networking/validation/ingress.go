@@ -16,6 +16,7 @@ import (
 	netutils "k8s.io/utils/net"
 
 	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
+	"github.com/stoa-project/stoa/apis/fielderrors"
 	"github.com/stoa-project/stoa/features"
 )
 
@@ -88,20 +89,20 @@ func (r ingressRules) validate(spec *networkingv1.IngressSpec) field.ErrorList {
 			errs = append(errs, validateHost(host, path.Child("hosts").Index(j))...)
 		}
 		if !r.secretNames {
-			errs = append(errs, invalidEach(path.Child("secretName"), tls.SecretName, badSecretName(tls.SecretName))...)
+			errs = append(errs, fielderrors.Each(path.Child("secretName"), tls.SecretName, badSecretName(tls.SecretName))...)
 		}
 	}
 	if spec.IngressClassName != nil {
-		errs = append(errs, invalidEach(path.Child("ingressClassName"), *spec.IngressClassName, apivalidation.NameIsDNSSubdomain(*spec.IngressClassName, false))...)
+		errs = append(errs, fielderrors.Each(path.Child("ingressClassName"), *spec.IngressClassName, apivalidation.NameIsDNSSubdomain(*spec.IngressClassName, false))...)
 	}
 	return errs
 }
 
 func validateHost(host string, path *field.Path) field.ErrorList {
 	if strings.Contains(host, "*") {
-		return invalidEach(path, host, validation.IsWildcardDNS1123Subdomain(host))
+		return fielderrors.Each(path, host, validation.IsWildcardDNS1123Subdomain(host))
 	}
-	return invalidEach(path, host, validation.IsDNS1123Subdomain(host))
+	return fielderrors.Each(path, host, validation.IsDNS1123Subdomain(host))
 }
 
 func badSecretName(name string) []string {
@@ -127,7 +128,7 @@ func (r ingressRules) validatePath(p *networkingv1.HTTPIngressPath, path *field.
 	if p.PathType == nil {
 		return field.ErrorList{field.Required(path.Child("pathType"), "pathType must be specified")}
 	}
-	errs := oneOf(path.Child("pathType"), *p.PathType, networkingv1.PathTypeExact, networkingv1.PathTypeImplementationSpecific, networkingv1.PathTypePrefix)
+	errs := fielderrors.OneOf(path.Child("pathType"), *p.PathType, networkingv1.PathTypeExact, networkingv1.PathTypeImplementationSpecific, networkingv1.PathTypePrefix)
 	known := len(errs) == 0
 	invalid := func(format string, args ...any) {
 		errs = append(errs, field.Invalid(path.Child("path"), p.Path, fmt.Sprintf(format, args...)))
@@ -165,18 +166,18 @@ func (r ingressRules) validateBackend(backend *networkingv1.IngressBackend, path
 	if name := path.Child("service", "name"); service.Name == "" {
 		errs = append(errs, field.Required(name, ""))
 	} else if r.serviceNames {
-		errs = append(errs, invalidEach(name, service.Name, apivalidation.NameIsDNSLabel(service.Name, false))...)
+		errs = append(errs, fielderrors.Each(name, service.Name, apivalidation.NameIsDNSLabel(service.Name, false))...)
 	} else {
-		errs = append(errs, invalidEach(name, service.Name, apivalidation.NameIsDNS1035Label(service.Name, false))...)
+		errs = append(errs, fielderrors.Each(name, service.Name, apivalidation.NameIsDNS1035Label(service.Name, false))...)
 	}
 	port, portPath := service.Port, path.Child("service", "port")
 	switch {
 	case port.Name != "" && port.Number != 0:
 		errs = append(errs, field.Invalid(path, "", "cannot set both port name & port number"))
 	case port.Name != "":
-		errs = append(errs, invalidEach(portPath.Child("name"), port.Name, validation.IsValidPortName(port.Name))...)
+		errs = append(errs, fielderrors.Each(portPath.Child("name"), port.Name, validation.IsValidPortName(port.Name))...)
 	case port.Number != 0:
-		errs = append(errs, invalidEach(portPath.Child("number"), port.Number, validation.IsValidPortNum(int(port.Number)))...)
+		errs = append(errs, fielderrors.Each(portPath.Child("number"), port.Number, validation.IsValidPortNum(int(port.Number)))...)
 	default:
 		errs = append(errs, field.Required(path, "port name or number is required"))
 	}
@@ -187,14 +188,14 @@ func (r ingressRules) validateBackend(backend *networkingv1.IngressBackend, path
 func validateObject(ref *corev1.TypedLocalObjectReference, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if ref.APIGroup != nil {
-		errs = invalidEach(path.Child("apiGroup"), *ref.APIGroup, validation.IsDNS1123Subdomain(*ref.APIGroup))
+		errs = fielderrors.Each(path.Child("apiGroup"), *ref.APIGroup, validation.IsDNS1123Subdomain(*ref.APIGroup))
 	}
 	for _, f := range []struct{ name, value string }{{"kind", ref.Kind}, {"name", ref.Name}} {
 		if f.value == "" {
 			errs = append(errs, field.Required(path.Child(f.name), ""))
 			continue
 		}
-		errs = append(errs, invalidEach(path.Child(f.name), f.value, content.IsPathSegmentName(f.value))...)
+		errs = append(errs, fielderrors.Each(path.Child(f.name), f.value, content.IsPathSegmentName(f.value))...)
 	}
 	return errs
 }

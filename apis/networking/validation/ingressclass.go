@@ -9,6 +9,8 @@ import (
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 const maxControllerLength = 250
@@ -40,7 +42,7 @@ func ValidateIngressClassUpdate(obj, old *networkingv1.IngressClass) field.Error
 func validateParameters(ref *networkingv1.IngressClassParametersReference, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if ref.APIGroup != nil {
-		errs = invalidEach(path.Child("apiGroup"), *ref.APIGroup, validation.IsDNS1123Subdomain(*ref.APIGroup))
+		errs = fielderrors.Each(path.Child("apiGroup"), *ref.APIGroup, validation.IsDNS1123Subdomain(*ref.APIGroup))
 	}
 	errs = append(errs, requireSegment(ref.Kind, path.Child("kind"))...)
 	errs = append(errs, requireSegment(ref.Name, path.Child("name"))...)
@@ -48,13 +50,13 @@ func validateParameters(ref *networkingv1.IngressClassParametersReference, path 
 		return append(errs, field.Required(path.Child("scope"), ""))
 	}
 	const cluster, namespace = networkingv1.IngressClassParametersReferenceScopeCluster, networkingv1.IngressClassParametersReferenceScopeNamespace
-	errs = append(errs, oneOf(path.Child("scope"), *ref.Scope, cluster, namespace)...)
+	errs = append(errs, fielderrors.OneOf(path.Child("scope"), *ref.Scope, cluster, namespace)...)
 	path = path.Child("namespace")
 	switch {
 	case *ref.Scope == namespace && ref.Namespace == nil:
 		errs = append(errs, field.Required(path, "`parameters.scope` is set to 'Namespace'"))
 	case *ref.Scope == namespace:
-		errs = append(errs, invalidEach(path, *ref.Namespace, apivalidation.ValidateNamespaceName(*ref.Namespace, false))...)
+		errs = append(errs, fielderrors.Each(path, *ref.Namespace, apivalidation.ValidateNamespaceName(*ref.Namespace, false))...)
 	case *ref.Scope == cluster && ref.Namespace != nil:
 		errs = append(errs, field.Forbidden(path, "`parameters.scope` is set to 'Cluster'"))
 	}
@@ -66,5 +68,5 @@ func requireSegment(value string, path *field.Path) field.ErrorList {
 	if value == "" {
 		return field.ErrorList{required(path)}
 	}
-	return invalidEach(path, value, content.IsPathSegmentName(value))
+	return fielderrors.Each(path, value, content.IsPathSegmentName(value))
 }

@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	netutils "k8s.io/utils/net"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidateIPAddressName demands an address in its canonical form.
@@ -29,12 +31,12 @@ func ValidateIPAddress(obj *networkingv1.IPAddress) field.ErrorList {
 	}
 	var errs field.ErrorList
 	if ref.Group != "" { // that of services is empty
-		errs = invalidEach(path.Child("group"), ref.Group, validation.IsDNS1123Subdomain(ref.Group))
+		errs = fielderrors.Each(path.Child("group"), ref.Group, validation.IsDNS1123Subdomain(ref.Group))
 	}
 	errs = append(errs, requireSegment(ref.Resource, path.Child("resource"))...)
 	errs = append(errs, requireSegment(ref.Name, path.Child("name"))...)
 	if ref.Namespace != "" {
-		errs = append(errs, invalidEach(path.Child("namespace"), ref.Namespace, content.IsPathSegmentName(ref.Namespace))...)
+		errs = append(errs, fielderrors.Each(path.Child("namespace"), ref.Namespace, content.IsPathSegmentName(ref.Namespace))...)
 	}
 	return errs
 }

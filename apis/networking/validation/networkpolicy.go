@@ -4,8 +4,6 @@
 package validation
 
 import (
-	"slices"
-
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +14,7 @@ import (
 	netutils "k8s.io/utils/net"
 
 	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // policy judges a network policy, more mildly where it was bad before.
@@ -67,7 +66,7 @@ func (p policy) validate(spec *networkingv1.NetworkPolicySpec) field.ErrorList {
 		return append(errs, field.Invalid(path, spec.PolicyTypes, "may not specify more than two policyTypes"))
 	}
 	for i, t := range spec.PolicyTypes {
-		errs = append(errs, oneOf(path.Index(i), t, networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress)...)
+		errs = append(errs, fielderrors.OneOf(path.Index(i), t, networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress)...)
 	}
 	return errs
 }
@@ -86,7 +85,7 @@ func (p policy) validateRule(ports []networkingv1.NetworkPolicyPort, portsPath *
 func validatePolicyPort(p *networkingv1.NetworkPolicyPort, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if p.Protocol != nil {
-		errs = oneOf(path.Child("protocol"), *p.Protocol, corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP)
+		errs = fielderrors.OneOf(path.Child("protocol"), *p.Protocol, corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP)
 	}
 	end := func(text string) *field.Error { return field.Invalid(path.Child("endPort"), *p.EndPort, text) }
 	switch {
@@ -95,19 +94,19 @@ func validatePolicyPort(p *networkingv1.NetworkPolicyPort, path *field.Path) fie
 			errs = append(errs, end("may not be specified when `port` is not specified"))
 		}
 	case p.Port.Type == intstr.Int:
-		errs = append(errs, invalidEach(path.Child("port"), p.Port.IntVal, validation.IsValidPortNum(int(p.Port.IntVal)))...)
+		errs = append(errs, fielderrors.Each(path.Child("port"), p.Port.IntVal, validation.IsValidPortNum(int(p.Port.IntVal)))...)
 		if p.EndPort == nil {
 			break
 		}
 		if *p.EndPort < p.Port.IntVal {
 			errs = append(errs, end("must be greater than or equal to `port`"))
 		}
-		errs = append(errs, invalidEach(path.Child("endPort"), *p.EndPort, validation.IsValidPortNum(int(*p.EndPort)))...)
+		errs = append(errs, fielderrors.Each(path.Child("endPort"), *p.EndPort, validation.IsValidPortNum(int(*p.EndPort)))...)
 	default:
 		if p.EndPort != nil {
 			errs = append(errs, end("may not be specified when `port` is non-numeric"))
 		}
-		errs = append(errs, invalidEach(path.Child("port"), p.Port.StrVal, validation.IsValidPortName(p.Port.StrVal))...)
+		errs = append(errs, fielderrors.Each(path.Child("port"), p.Port.StrVal, validation.IsValidPortName(p.Port.StrVal))...)
 	}
 	return errs
 }
@@ -160,24 +159,7 @@ func (p policy) validateIPBlock(block *networkingv1.IPBlock, path *field.Path) f
 	return errs
 }
 
-// invalidEach returns an error for each of the texts that say what is wrong with a value.
-func invalidEach(path *field.Path, value any, texts []string) field.ErrorList {
-	var errs field.ErrorList
-	for _, text := range texts {
-		errs = append(errs, field.Invalid(path, value, text))
-	}
-	return errs
-}
-
 // required is the error for what a tag requires as well.
 func required(path *field.Path) *field.Error {
 	return field.Required(path, "").MarkCoveredByDeclarative().MarkBeta()
-}
-
-// oneOf demands one of the values supported, which the error lists in their order.
-func oneOf[T ~string](path *field.Path, value T, supported ...T) field.ErrorList {
-	if slices.Contains(supported, value) {
-		return nil
-	}
-	return field.ErrorList{field.NotSupported(path, value, supported)}
 }

@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidatePodDisruptionBudget judges a new budget.
@@ -35,11 +37,8 @@ func validateBudget(spec *policyv1.PodDisruptionBudgetSpec, opts metav1validatio
 	errs = append(errs, validateShare(spec.MinAvailable, path.Child("minAvailable"))...)
 	errs = append(errs, validateShare(spec.MaxUnavailable, path.Child("maxUnavailable"))...)
 	errs = append(errs, metav1validation.ValidateLabelSelector(spec.Selector, opts, path.Child("selector"))...)
-	switch policy := spec.UnhealthyPodEvictionPolicy; {
-	case policy == nil, *policy == policyv1.AlwaysAllow, *policy == policyv1.IfHealthyBudget:
-	default:
-		errs = append(errs, field.NotSupported(path.Child("unhealthyPodEvictionPolicy"), *policy,
-			[]policyv1.UnhealthyPodEvictionPolicyType{policyv1.AlwaysAllow, policyv1.IfHealthyBudget}))
+	if policy := spec.UnhealthyPodEvictionPolicy; policy != nil {
+		errs = append(errs, fielderrors.OneOf(path.Child("unhealthyPodEvictionPolicy"), *policy, policyv1.AlwaysAllow, policyv1.IfHealthyBudget)...)
 	}
 	return errs
 }
@@ -51,10 +50,7 @@ func validateShare(share *intstr.IntOrString, path *field.Path) field.ErrorList 
 	case share.Type == intstr.Int:
 		return apivalidation.ValidateNonnegativeField(int64(share.IntVal), path)
 	case share.Type == intstr.String:
-		var errs field.ErrorList
-		for _, msg := range validation.IsValidPercent(share.StrVal) {
-			errs = append(errs, field.Invalid(path, *share, msg))
-		}
+		errs := fielderrors.Each(path, *share, validation.IsValidPercent(share.StrVal))
 		percent := 0
 		if len(errs) == 0 {
 			_, _ = fmt.Sscanf(share.StrVal, "%d%%", &percent)

@@ -4,11 +4,11 @@
 package validation
 
 import (
-	"slices"
-
 	rbacv1 "k8s.io/api/rbac/v1"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidateRoleBinding judges a new role binding.
@@ -42,21 +42,13 @@ func validateSameRole(ref, old rbacv1.RoleRef) field.ErrorList {
 }
 
 func validateRoleRef(ref rbacv1.RoleRef, kinds ...string) field.ErrorList {
-	var errs field.ErrorList
 	at := field.NewPath("roleRef")
-	if ref.APIGroup != rbacv1.GroupName {
-		errs = append(errs, field.NotSupported(at.Child("apiGroup"), ref.APIGroup, []string{rbacv1.GroupName}))
-	}
-	if !slices.Contains(kinds, ref.Kind) {
-		errs = append(errs, field.NotSupported(at.Child("kind"), ref.Kind, kinds))
-	}
+	errs := fielderrors.OneOf(at.Child("apiGroup"), ref.APIGroup, rbacv1.GroupName)
+	errs = append(errs, fielderrors.OneOf(at.Child("kind"), ref.Kind, kinds...)...)
 	if ref.Name == "" {
 		return append(errs, field.Required(at.Child("name"), "").MarkCoveredByDeclarative())
 	}
-	for _, msg := range ValidateName(ref.Name, false) {
-		errs = append(errs, field.Invalid(at.Child("name"), ref.Name, msg))
-	}
-	return errs
+	return append(errs, fielderrors.Each(at.Child("name"), ref.Name, ValidateName(ref.Name, false))...)
 }
 
 // validateSubjects judges the subjects of a binding in a namespace, or in none.
@@ -71,9 +63,7 @@ func validateSubjects(subjects []rbacv1.Subject, namespace string) field.ErrorLi
 		case rbacv1.ServiceAccountKind:
 			errs = append(errs, validateAccount(s, namespace, at)...)
 		case rbacv1.UserKind, rbacv1.GroupKind:
-			if s.APIGroup != rbacv1.GroupName {
-				errs = append(errs, field.NotSupported(at.Child("apiGroup"), s.APIGroup, []string{rbacv1.GroupName}))
-			}
+			errs = append(errs, fielderrors.OneOf(at.Child("apiGroup"), s.APIGroup, rbacv1.GroupName)...)
 		default:
 			errs = append(errs, field.NotSupported(at.Child("kind"), s.Kind,
 				[]string{rbacv1.ServiceAccountKind, rbacv1.UserKind, rbacv1.GroupKind}))
@@ -85,13 +75,9 @@ func validateSubjects(subjects []rbacv1.Subject, namespace string) field.ErrorLi
 func validateAccount(s rbacv1.Subject, namespace string, at *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if s.Name != "" {
-		for _, msg := range apivalidation.ValidateServiceAccountName(s.Name, false) {
-			errs = append(errs, field.Invalid(at.Child("name"), s.Name, msg))
-		}
+		errs = append(errs, fielderrors.Each(at.Child("name"), s.Name, apivalidation.ValidateServiceAccountName(s.Name, false))...)
 	}
-	if s.APIGroup != "" {
-		errs = append(errs, field.NotSupported(at.Child("apiGroup"), s.APIGroup, []string{""}))
-	}
+	errs = append(errs, fielderrors.OneOf(at.Child("apiGroup"), s.APIGroup, "")...)
 	if namespace == "" && s.Namespace == "" {
 		errs = append(errs, field.Required(at.Child("namespace"), ""))
 	}

@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/validate/content"
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // each judges the items of a list. Of one that is longer than most the tag of its
@@ -25,20 +27,12 @@ func each[T any](items []T, most int, path *field.Path, judge func(*T, *field.Pa
 	return errs
 }
 
-func invalid(path *field.Path, value string, messages []string) field.ErrorList {
-	var errs field.ErrorList
-	for _, msg := range messages {
-		errs = append(errs, field.Invalid(path, value, msg))
-	}
-	return errs
-}
-
 func validateLabelName(name string, path *field.Path) field.ErrorList {
-	return invalid(path, name, utilvalidation.IsDNS1123Label(name))
+	return fielderrors.Each(path, name, utilvalidation.IsDNS1123Label(name))
 }
 
 func validateSubdomain(name string, path *field.Path) field.ErrorList {
-	return invalid(path, name, utilvalidation.IsDNS1123Subdomain(name))
+	return fielderrors.Each(path, name, utilvalidation.IsDNS1123Subdomain(name))
 }
 
 func validateClassName(name string, path *field.Path) field.ErrorList {
@@ -57,7 +51,7 @@ func validateDriverName(name string, path *field.Path) field.ErrorList {
 	if len(name) > resourcev1.DriverNameMaxLength {
 		errs = append(errs, field.TooLong(path, "" /* not printed */, resourcev1.DriverNameMaxLength))
 	}
-	return append(errs, invalid(path, name, utilvalidation.IsDNS1123Subdomain(strings.ToLower(name)))...)
+	return append(errs, fielderrors.Each(path, name, utilvalidation.IsDNS1123Subdomain(strings.ToLower(name)))...)
 }
 
 // validatePoolName judges one or more subdomains with slashes between them.
@@ -102,7 +96,7 @@ func validateIdentifier(id string, path *field.Path) field.ErrorList {
 	if len(id) > resourcev1.DeviceMaxIDLength {
 		errs = append(errs, field.TooLong(path, "" /* not printed */, resourcev1.DeviceMaxIDLength))
 	}
-	return append(errs, invalid(path, id, content.IsCIdentifier(id))...)
+	return append(errs, fielderrors.Each(path, id, content.IsCIdentifier(id))...)
 }
 
 // shorten keeps keys in paths readable: what is too long loses its middle.

@@ -10,6 +10,8 @@ import (
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidateDeviceTaintRule judges a rule, new or changed.
@@ -47,7 +49,7 @@ func ValidateDeviceTaintRuleStatus(rule *resourcev1.DeviceTaintRule) field.Error
 
 func validateTaint(taint *resourcev1.DeviceTaint, path *field.Path) field.ErrorList {
 	errs := metav1validation.ValidateLabelName(taint.Key, path.Child("key"))
-	return append(errs, invalid(path.Child("value"), taint.Value, utilvalidation.IsValidLabelValue(taint.Value))...)
+	return append(errs, fielderrors.Each(path.Child("value"), taint.Value, utilvalidation.IsValidLabelValue(taint.Value))...)
 }
 
 func validateTolerations(tolerations []resourcev1.DeviceToleration, path *field.Path) field.ErrorList {
@@ -60,7 +62,7 @@ func validateTolerations(tolerations []resourcev1.DeviceToleration, path *field.
 				errs = append(errs, field.Invalid(at.Child("value"), value, "must be empty for operator `Exists`"))
 			}
 		case resourcev1.DeviceTolerationOpEqual:
-			errs = append(errs, invalid(at.Child("value"), value, utilvalidation.IsValidLabelValue(value))...)
+			errs = append(errs, fielderrors.Each(at.Child("value"), value, utilvalidation.IsValidLabelValue(value))...)
 		}
 	}
 	return errs

@@ -12,6 +12,7 @@ import (
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/stoa-project/stoa/apis/fielderrors"
 	"github.com/stoa-project/stoa/apis/scheduling"
 )
 
@@ -30,15 +31,8 @@ func ValidatePriorityClass(obj *schedulingv1.PriorityClass) field.ErrorList {
 	if obj.PreemptionPolicy == nil {
 		return errs
 	}
-	path := field.NewPath("preemptionPolicy")
-	switch policy := *obj.PreemptionPolicy; policy {
-	case corev1.PreemptLowerPriority, corev1.PreemptNever:
-	case "":
-		errs = append(errs, field.Required(path, ""))
-	default:
-		errs = append(errs, field.NotSupported(path, policy, []corev1.PreemptionPolicy{corev1.PreemptLowerPriority, corev1.PreemptNever}))
-	}
-	return errs
+	return append(errs, fielderrors.RequireOneOf(field.NewPath("preemptionPolicy"), *obj.PreemptionPolicy,
+		corev1.PreemptLowerPriority, corev1.PreemptNever)...)
 }
 
 // ValidatePriorityClassUpdate judges a changed class. Pods keep the priority they

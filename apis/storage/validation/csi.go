@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidateCSIDriver judges a new driver.
@@ -36,12 +37,12 @@ func ValidateCSIDriver(obj *storagev1.CSIDriver) field.ErrorList {
 		}
 	}
 	if policy := spec.FSGroupPolicy; policy != nil {
-		errs = append(errs, oneOf(path.Child("fsGroupPolicy"), *policy,
+		errs = append(errs, fielderrors.OneOf(path.Child("fsGroupPolicy"), *policy,
 			storagev1.FileFSGroupPolicy, storagev1.NoneFSGroupPolicy, storagev1.ReadWriteOnceWithFSTypeFSGroupPolicy)...)
 	}
 	errs = append(errs, validateTokenRequests(spec, path)...)
 	for _, mode := range spec.VolumeLifecycleModes {
-		errs = append(errs, oneOf(path.Child("volumeLifecycleModes"), mode, storagev1.VolumeLifecyclePersistent, storagev1.VolumeLifecycleEphemeral)...)
+		errs = append(errs, fielderrors.OneOf(path.Child("volumeLifecycleModes"), mode, storagev1.VolumeLifecyclePersistent, storagev1.VolumeLifecycleEphemeral)...)
 	}
 	if period := spec.NodeAllocatableUpdatePeriodSeconds; period != nil && *period < 10 {
 		errs = append(errs, field.Invalid(path.Child("nodeAllocatableUpdatePeriodSeconds"), *period, "must be greater than or equal to 10 seconds"))
@@ -131,7 +132,7 @@ func validateTopologyKeys(keys []string, path *field.Path) field.ErrorList {
 			errs = append(errs, field.Duplicate(path, key))
 		}
 		seen.Insert(key)
-		errs = append(errs, invalid(path, key, validation.IsQualifiedName(key))...)
+		errs = append(errs, fielderrors.Each(path, key, validation.IsQualifiedName(key))...)
 	}
 	return errs
 }
@@ -158,7 +159,7 @@ func ValidateCSIStorageCapacity(obj *storagev1.CSIStorageCapacity) field.ErrorLi
 
 func validateCapacity(obj *storagev1.CSIStorageCapacity, opts metav1validation.LabelSelectorValidationOptions) field.ErrorList {
 	errs := metav1validation.ValidateLabelSelector(obj.NodeTopology, opts, field.NewPath("nodeTopology"))
-	errs = append(errs, invalid(field.NewPath("storageClassName"), obj.StorageClassName, apivalidation.NameIsDNSSubdomain(obj.StorageClassName, false))...)
+	errs = append(errs, fielderrors.Each(field.NewPath("storageClassName"), obj.StorageClassName, apivalidation.NameIsDNSSubdomain(obj.StorageClassName, false))...)
 	errs = append(errs, validateSize(obj.Capacity, field.NewPath("capacity"))...)
 	return append(errs, validateSize(obj.MaximumVolumeSize, field.NewPath("maximumVolumeSize"))...)
 }

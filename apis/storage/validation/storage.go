@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidateStorageClass judges a new class.
@@ -25,12 +26,12 @@ func ValidateStorageClass(obj *storagev1.StorageClass) field.ErrorList {
 	errs := validateDriver(obj.Provisioner, field.NewPath("provisioner"))
 	errs = append(errs, validateParameters(obj.Parameters, field.NewPath("parameters"))...)
 	if policy := obj.ReclaimPolicy; policy != nil && *policy != "" {
-		errs = append(errs, oneOf(field.NewPath("reclaimPolicy"), *policy, corev1.PersistentVolumeReclaimDelete, corev1.PersistentVolumeReclaimRetain)...)
+		errs = append(errs, fielderrors.OneOf(field.NewPath("reclaimPolicy"), *policy, corev1.PersistentVolumeReclaimDelete, corev1.PersistentVolumeReclaimRetain)...)
 	}
 	if mode, path := obj.VolumeBindingMode, field.NewPath("volumeBindingMode"); mode == nil {
 		errs = append(errs, field.Required(path, ""))
 	} else {
-		errs = append(errs, oneOf(path, *mode, storagev1.VolumeBindingImmediate, storagev1.VolumeBindingWaitForFirstConsumer)...)
+		errs = append(errs, fielderrors.OneOf(path, *mode, storagev1.VolumeBindingImmediate, storagev1.VolumeBindingWaitForFirstConsumer)...)
 	}
 	return append(errs, validateTopologies(obj.AllowedTopologies, field.NewPath("allowedTopologies"))...)
 }
@@ -54,28 +55,13 @@ func ValidateStorageClassUpdate(obj, old *storagev1.StorageClass) field.ErrorLis
 	return errs
 }
 
-func oneOf[S ~string](path *field.Path, value S, valid ...S) field.ErrorList {
-	if slices.Contains(valid, value) {
-		return nil
-	}
-	return field.ErrorList{field.NotSupported(path, value, valid)}
-}
-
 // validateDriver wants the qualified name of a driver, which may have capitals.
 func validateDriver(name string, path *field.Path) field.ErrorList {
 	if name == "" {
 		return field.ErrorList{field.Required(path, "").MarkCoveredByDeclarative().MarkBeta()}
 	}
 	name = strings.ToLower(name)
-	return invalid(path, name, validation.IsQualifiedName(name))
-}
-
-func invalid(path *field.Path, value any, messages []string) field.ErrorList {
-	var errs field.ErrorList
-	for _, msg := range messages {
-		errs = append(errs, field.Invalid(path, value, msg))
-	}
-	return errs
+	return fielderrors.Each(path, name, validation.IsQualifiedName(name))
 }
 
 const (
@@ -181,7 +167,7 @@ func ValidateVolumeAttachment(obj *storagev1.VolumeAttachment) field.ErrorList {
 		errs = append(errs, corevalidation.ValidateCSIDriverName(obj.Spec.Attacher, path.Child("attacher")).MarkCoveredByDeclarative().MarkBeta()...)
 	}
 	if name := obj.Spec.Source.PersistentVolumeName; name != nil {
-		errs = append(errs, invalid(path.Child("source", "persistentVolumeName"), *name, apivalidation.NameIsDNSSubdomain(*name, false))...)
+		errs = append(errs, fielderrors.Each(path.Child("source", "persistentVolumeName"), *name, apivalidation.NameIsDNSSubdomain(*name, false))...)
 	}
 	return errs
 }
@@ -194,7 +180,7 @@ func validateAttachment(obj *storagev1.VolumeAttachment) field.ErrorList {
 		errs = append(errs, field.Required(path.Child("attacher"), "").MarkCoveredByDeclarative().MarkBeta())
 	}
 	errs = append(errs, validateAttached(&obj.Spec.Source, path.Child("source"))...)
-	errs = append(errs, invalid(path.Child("nodeName"), obj.Spec.NodeName, apivalidation.NameIsDNSSubdomain(obj.Spec.NodeName, false))...)
+	errs = append(errs, fielderrors.Each(path.Child("nodeName"), obj.Spec.NodeName, apivalidation.NameIsDNSSubdomain(obj.Spec.NodeName, false))...)
 	return append(errs, validateAttachmentStatus(&obj.Status, field.NewPath("status"))...)
 }
 

@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 // ValidateStorageVersionMigration judges a new migration.
@@ -20,14 +22,10 @@ func ValidateStorageVersionMigration(obj *storagemigrationv1.StorageVersionMigra
 	if name := obj.Spec.Resource.Resource; name == "" {
 		errs = append(errs, field.Required(path.Child("resource"), "resource is required to be set"))
 	} else {
-		for _, msg := range validation.IsDNS1035Label(name) {
-			errs = append(errs, field.Invalid(path.Child("resource"), name, msg))
-		}
+		errs = append(errs, fielderrors.Each(path.Child("resource"), name, validation.IsDNS1035Label(name))...)
 	}
 	if group := obj.Spec.Resource.Group; group != "" {
-		for _, msg := range validation.IsDNS1123Subdomain(group) {
-			errs = append(errs, field.Invalid(path.Child("group"), group, msg))
-		}
+		errs = append(errs, fielderrors.Each(path.Child("group"), group, validation.IsDNS1123Subdomain(group))...)
 	}
 	return errs
 }

@@ -9,6 +9,7 @@ import (
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/stoa-project/stoa/apis/fielderrors"
 	"github.com/stoa-project/stoa/apis/tenancy"
 )
 
@@ -39,7 +40,7 @@ func validateToleration(toleration corev1.Toleration, path *field.Path) field.Er
 	}
 	switch toleration.Operator {
 	case corev1.TolerationOpEqual, "":
-		errs = append(errs, invalid(path.Child("value"), toleration.Value, content.IsLabelValue(toleration.Value))...)
+		errs = append(errs, fielderrors.Each(path.Child("value"), toleration.Value, content.IsLabelValue(toleration.Value))...)
 	case corev1.TolerationOpExists:
 		if toleration.Value != "" {
 			errs = append(errs, field.Invalid(path.Child("value"), toleration.Value, "value must be empty when `operator` is 'Exists'"))
@@ -48,11 +49,9 @@ func validateToleration(toleration corev1.Toleration, path *field.Path) field.Er
 		errs = append(errs, field.NotSupported(path.Child("operator"), toleration.Operator,
 			[]corev1.TolerationOperator{corev1.TolerationOpEqual, corev1.TolerationOpExists}))
 	}
-	switch toleration.Effect {
-	case "", corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute:
-	default:
-		errs = append(errs, field.NotSupported(path.Child("effect"), toleration.Effect,
-			[]corev1.TaintEffect{corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute}))
+	if toleration.Effect != "" {
+		errs = append(errs, fielderrors.OneOf(path.Child("effect"), toleration.Effect,
+			corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute)...)
 	}
 	return errs
 }

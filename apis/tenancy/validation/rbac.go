@@ -9,6 +9,7 @@ import (
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/stoa-project/stoa/apis/fielderrors"
 	"github.com/stoa-project/stoa/apis/tenancy"
 )
 
@@ -39,9 +40,7 @@ func validateSubject(subject rbacv1.Subject, scope accountScope, path *field.Pat
 	case rbacv1.ServiceAccountKind:
 		return append(errs, validateServiceAccount(subject, scope, path)...)
 	case rbacv1.UserKind, rbacv1.GroupKind:
-		if subject.APIGroup != rbacv1.GroupName {
-			errs = append(errs, field.NotSupported(path.Child("apiGroup"), subject.APIGroup, []string{rbacv1.GroupName}))
-		}
+		errs = append(errs, fielderrors.OneOf(path.Child("apiGroup"), subject.APIGroup, rbacv1.GroupName)...)
 		if subject.Namespace != "" {
 			errs = append(errs, field.Forbidden(path.Child("namespace"), "may only be set for a ServiceAccount"))
 		}
@@ -57,14 +56,12 @@ func validateSubject(subject rbacv1.Subject, scope accountScope, path *field.Pat
 func validateServiceAccount(subject rbacv1.Subject, scope accountScope, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if subject.Name != "" {
-		errs = append(errs, invalid(path.Child("name"), subject.Name, apivalidation.ValidateServiceAccountName(subject.Name, false))...)
+		errs = append(errs, fielderrors.Each(path.Child("name"), subject.Name, apivalidation.ValidateServiceAccountName(subject.Name, false))...)
 	}
-	if subject.APIGroup != "" {
-		errs = append(errs, field.NotSupported(path.Child("apiGroup"), subject.APIGroup, []string{""}))
-	}
+	errs = append(errs, fielderrors.OneOf(path.Child("apiGroup"), subject.APIGroup, "")...)
 	switch {
 	case subject.Namespace != "":
-		errs = append(errs, invalid(path.Child("namespace"), subject.Namespace, apivalidation.ValidateNamespaceName(subject.Namespace, false))...)
+		errs = append(errs, fielderrors.Each(path.Child("namespace"), subject.Namespace, apivalidation.ValidateNamespaceName(subject.Namespace, false))...)
 	case scope == inAnyNamespace:
 		errs = append(errs, field.Required(path.Child("namespace"), ""))
 	}
@@ -72,17 +69,12 @@ func validateServiceAccount(subject rbacv1.Subject, scope accountScope, path *fi
 }
 
 func validateRoleRef(ref rbacv1.RoleRef, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	if ref.APIGroup != rbacv1.GroupName {
-		errs = append(errs, field.NotSupported(path.Child("apiGroup"), ref.APIGroup, []string{rbacv1.GroupName}))
-	}
-	if ref.Kind != "Role" && ref.Kind != "ClusterRole" {
-		errs = append(errs, field.NotSupported(path.Child("kind"), ref.Kind, []string{"Role", "ClusterRole"}))
-	}
+	errs := fielderrors.OneOf(path.Child("apiGroup"), ref.APIGroup, rbacv1.GroupName)
+	errs = append(errs, fielderrors.OneOf(path.Child("kind"), ref.Kind, "Role", "ClusterRole")...)
 	if ref.Name == "" {
 		return append(errs, field.Required(path.Child("name"), ""))
 	}
-	return append(errs, invalid(path.Child("name"), ref.Name, content.IsPathSegmentName(ref.Name))...)
+	return append(errs, fielderrors.Each(path.Child("name"), ref.Name, content.IsPathSegmentName(ref.Name))...)
 }
 
 // validateRule judges a rule that holds in one namespace.
@@ -100,15 +92,6 @@ func validateRule(rule rbacv1.PolicyRule, path *field.Path) field.ErrorList {
 	}
 	if len(rule.Resources) == 0 {
 		errs = append(errs, field.Required(path.Child("resources"), "resource rules must supply at least one resource"))
-	}
-	return errs
-}
-
-// invalid makes an error of each message about a value.
-func invalid(path *field.Path, value any, messages []string) field.ErrorList {
-	var errs field.ErrorList
-	for _, message := range messages {
-		errs = append(errs, field.Invalid(path, value, message))
 	}
 	return errs
 }

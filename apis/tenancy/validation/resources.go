@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors"
 )
 
 const nonNegative = "must be greater than or equal to 0"
@@ -40,7 +42,7 @@ func validateAmounts(list corev1.ResourceList, path *field.Path) field.ErrorList
 	var errs field.ErrorList
 	for _, name := range sorted(list) {
 		key := path.Key(string(name))
-		errs = append(errs, invalid(key, string(name), content.IsLabelKey(string(name)))...)
+		errs = append(errs, fielderrors.Each(key, string(name), content.IsLabelKey(string(name)))...)
 		errs = append(errs, validateQuantity(list[name], key)...)
 	}
 	return errs
@@ -55,7 +57,7 @@ func validateQuantity(quantity resource.Quantity, path *field.Path) field.ErrorL
 
 // validateResourceName wants a name with a domain, or one that isStandard knows.
 func validateResourceName(name corev1.ResourceName, isStandard func(corev1.ResourceName) bool, message string, path *field.Path) field.ErrorList {
-	if errs := invalid(path, string(name), content.IsLabelKey(string(name))); len(errs) > 0 {
+	if errs := fielderrors.Each(path, string(name), content.IsLabelKey(string(name))); len(errs) > 0 {
 		return errs
 	}
 	if !strings.Contains(string(name), "/") && !isStandard(name) {
@@ -141,7 +143,7 @@ func validateLimitType(item corev1.LimitRangeItem, path *field.Path) field.Error
 		return nil
 	default:
 		if messages := content.IsLabelKey(string(item.Type)); len(messages) > 0 {
-			return invalid(path.Child("type"), item.Type, messages)
+			return fielderrors.Each(path.Child("type"), item.Type, messages)
 		}
 		if !strings.Contains(string(item.Type), "/") {
 			return field.ErrorList{field.Invalid(path.Child("type"), item.Type, "must be a standard limit type or fully qualified")}

@@ -15,6 +15,7 @@ import (
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/stoa-project/stoa/apis/fielderrors"
 	"github.com/stoa-project/stoa/apis/tenancy"
 )
 
@@ -46,7 +47,7 @@ func ValidateTenantStatusUpdate(obj, old *tenancy.Tenant) field.ErrorList {
 	}
 	names := path.Child("namespaces", "names")
 	for i, name := range obj.Status.Namespaces.Names {
-		errs = append(errs, invalid(names.Index(i), name, apivalidation.ValidateNamespaceName(name, false))...)
+		errs = append(errs, fielderrors.Each(names.Index(i), name, apivalidation.ValidateNamespaceName(name, false))...)
 	}
 	if count := obj.Status.Namespaces.Count; int(count) < len(obj.Status.Namespaces.Names) && count >= 0 {
 		errs = append(errs, field.Invalid(path.Child("namespaces", "count"), count, "must not be less than the number of names"))
@@ -130,7 +131,7 @@ func validateNamespaceDefaults(defaults *tenancy.NamespaceDefaults, path *field.
 		case seen[binding.Name]:
 			errs = append(errs, field.Duplicate(at.Child("name"), binding.Name))
 		default:
-			errs = append(errs, invalid(at.Child("name"), binding.Name, content.IsPathSegmentName(binding.Name))...)
+			errs = append(errs, fielderrors.Each(at.Child("name"), binding.Name, content.IsPathSegmentName(binding.Name))...)
 		}
 		seen[binding.Name] = true
 		errs = append(errs, validateRoleRef(binding.RoleRef, at.Child("roleRef"))...)
