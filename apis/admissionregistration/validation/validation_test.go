@@ -8,22 +8,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-)
 
-func checkErrors(t *testing.T, want []string, errs field.ErrorList) {
-	t.Helper()
-	var got []string
-	for _, err := range errs {
-		got = append(got, err.Error())
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("errors (-want +got):\n%s", diff)
-	}
-}
+	"github.com/stoa-project/stoa/apis/fielderrors/fielderrorstest"
+)
 
 func hooks(change func(*admissionregistrationv1.MutatingWebhook)) *admissionregistrationv1.MutatingWebhookConfiguration {
 	h := admissionregistrationv1.MutatingWebhook{
@@ -40,7 +30,7 @@ func hooks(change func(*admissionregistrationv1.MutatingWebhook)) *admissionregi
 // forgiven in one that had it.
 func TestWebhookFlaws(t *testing.T) {
 	t.Parallel()
-	checkErrors(t, nil, ValidateMutatingWebhookConfiguration(hooks(nil)))
+	fielderrorstest.Compare(t, nil, ValidateMutatingWebhookConfiguration(hooks(nil)))
 	for name, tc := range map[string]struct {
 		change func(*admissionregistrationv1.MutatingWebhook)
 		want   string
@@ -60,15 +50,15 @@ func TestWebhookFlaws(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			checkErrors(t, []string{tc.want}, ValidateMutatingWebhookConfiguration(hooks(tc.change)))
-			checkErrors(t, []string{tc.want}, ValidateMutatingWebhookConfigurationUpdate(hooks(tc.change), hooks(nil)))
-			checkErrors(t, nil, ValidateMutatingWebhookConfigurationUpdate(hooks(tc.change), hooks(tc.change)))
+			fielderrorstest.Compare(t, []string{tc.want}, ValidateMutatingWebhookConfiguration(hooks(tc.change)))
+			fielderrorstest.Compare(t, []string{tc.want}, ValidateMutatingWebhookConfigurationUpdate(hooks(tc.change), hooks(nil)))
+			fielderrorstest.Compare(t, nil, ValidateMutatingWebhookConfigurationUpdate(hooks(tc.change), hooks(tc.change)))
 		})
 	}
 	twice := hooks(nil)
 	twice.Webhooks = append(twice.Webhooks, twice.Webhooks...)
-	checkErrors(t, []string{`webhooks[1].name: Duplicate value: "a.example.com"`}, ValidateMutatingWebhookConfiguration(twice))
-	checkErrors(t, nil, ValidateMutatingWebhookConfigurationUpdate(twice, twice))
+	fielderrorstest.Compare(t, []string{`webhooks[1].name: Duplicate value: "a.example.com"`}, ValidateMutatingWebhookConfiguration(twice))
+	fielderrorstest.Compare(t, nil, ValidateMutatingWebhookConfigurationUpdate(twice, twice))
 }
 
 func TestValidateResources(t *testing.T) {
@@ -82,7 +72,7 @@ func TestValidateResources(t *testing.T) {
 		"pods/*,pods/x":   {`r[1]: Invalid value: "pods/x": if 'pods/*' is present, must not specify pods/x`},
 		"*/scale,a/scale": {`r[1]: Invalid value: "a/scale": if '*/scale' is present, must not specify a/scale`},
 	} {
-		checkErrors(t, want, validateResources(strings.Split(resources, ","), field.NewPath("r")))
+		fielderrorstest.Compare(t, want, validateResources(strings.Split(resources, ","), field.NewPath("r")))
 	}
 }
 
@@ -136,14 +126,14 @@ func TestValidatePolicy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := policy(tc.change)
-			checkErrors(t, tc.want, ValidateValidatingAdmissionPolicy(p))
-			checkErrors(t, tc.want, ValidateValidatingAdmissionPolicyUpdate(p, policy(func(*admissionregistrationv1.ValidatingAdmissionPolicySpec) {})))
+			fielderrorstest.Compare(t, tc.want, ValidateValidatingAdmissionPolicy(p))
+			fielderrorstest.Compare(t, tc.want, ValidateValidatingAdmissionPolicyUpdate(p, policy(func(*admissionregistrationv1.ValidatingAdmissionPolicySpec) {})))
 		})
 	}
 	broken := policy(func(s *admissionregistrationv1.ValidatingAdmissionPolicySpec) {
 		s.MatchConditions = []admissionregistrationv1.MatchCondition{{Name: "a", Expression: "nobody"}}
 	})
-	checkErrors(t, nil, ValidateValidatingAdmissionPolicyUpdate(broken, broken)) // match conditions that stay are not compiled
+	fielderrorstest.Compare(t, nil, ValidateValidatingAdmissionPolicyUpdate(broken, broken)) // match conditions that stay are not compiled
 }
 
 func TestValidateMutations(t *testing.T) {
@@ -154,14 +144,14 @@ func TestValidateMutations(t *testing.T) {
 		}}
 	}
 	apply := &admissionregistrationv1.ApplyConfiguration{Expression: "Object{}"}
-	checkErrors(t, nil, ValidateMutatingAdmissionPolicy(policy(admissionregistrationv1.Mutation{PatchType: admissionregistrationv1.PatchTypeApplyConfiguration, ApplyConfiguration: apply})))
-	checkErrors(t, []string{
+	fielderrorstest.Compare(t, nil, ValidateMutatingAdmissionPolicy(policy(admissionregistrationv1.Mutation{PatchType: admissionregistrationv1.PatchTypeApplyConfiguration, ApplyConfiguration: apply})))
+	fielderrorstest.Compare(t, []string{
 		`spec.mutations[0].applyConfiguration: Invalid value: "{}": must not be specified when patchType is JSONPatch`,
 		"spec.mutations[0].jsonPatch: Required value: must be specified when patchType is JSONPatch",
 	}, ValidateMutatingAdmissionPolicy(policy(admissionregistrationv1.Mutation{PatchType: admissionregistrationv1.PatchTypeJSONPatch, ApplyConfiguration: apply})))
 	deletes := policy(admissionregistrationv1.Mutation{PatchType: admissionregistrationv1.PatchTypeApplyConfiguration, ApplyConfiguration: apply})
 	deletes.Spec.MatchConstraints.ResourceRules[0].Operations = []admissionregistrationv1.OperationType{admissionregistrationv1.Delete}
-	checkErrors(t, []string{`spec.matchConstraints.resourceRules.operations: Unsupported value: "DELETE": supported values: "*", "CONNECT", "CREATE", "UPDATE"`},
+	fielderrorstest.Compare(t, []string{`spec.matchConstraints.resourceRules.operations: Unsupported value: "DELETE": supported values: "*", "CONNECT", "CREATE", "UPDATE"`},
 		ValidateMutatingAdmissionPolicy(deletes))
 }
 
@@ -171,7 +161,7 @@ func TestValidateBinding(t *testing.T) {
 		return ValidateValidatingAdmissionPolicyBinding(&admissionregistrationv1.ValidatingAdmissionPolicyBinding{
 			Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{PolicyName: "p", ParamRef: params, ValidationActions: actions}})
 	}
-	checkErrors(t, nil, binding(nil, admissionregistrationv1.Deny, admissionregistrationv1.Audit))
+	fielderrorstest.Compare(t, nil, binding(nil, admissionregistrationv1.Deny, admissionregistrationv1.Audit))
 	both := binding(&admissionregistrationv1.ParamRef{Name: "a", Selector: &metav1.LabelSelector{}, ParameterNotFoundAction: new(admissionregistrationv1.AllowAction)}, admissionregistrationv1.Warn, admissionregistrationv1.Warn, admissionregistrationv1.Deny)
 	got := make([]string, len(both))
 	for i, err := range both {
@@ -181,6 +171,6 @@ func TestValidateBinding(t *testing.T) {
 		"spec.validationActions[1] FieldValueDuplicate", "spec.validationActions FieldValueInvalid"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	checkErrors(t, []string{"spec.paramRef: Required value: one of name or selector must be specified", "spec.paramRef.parameterNotFoundAction: Required value"},
+	fielderrorstest.Compare(t, []string{"spec.paramRef: Required value: one of name or selector must be specified", "spec.paramRef.parameterNotFoundAction: Required value"},
 		binding(&admissionregistrationv1.ParamRef{}, admissionregistrationv1.Deny))
 }

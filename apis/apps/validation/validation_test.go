@@ -6,21 +6,14 @@ package validation
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-)
 
-func texts(errs field.ErrorList) []string {
-	var out []string
-	for _, err := range errs {
-		out = append(out, err.Error())
-	}
-	return out
-}
+	"github.com/stoa-project/stoa/apis/fielderrors/fielderrorstest"
+)
 
 func template() corev1.PodTemplateSpec {
 	return corev1.PodTemplateSpec{
@@ -50,9 +43,7 @@ func statefulSet() *appsv1.StatefulSet {
 // and do not change.
 func TestStatefulSetClaims(t *testing.T) {
 	t.Parallel()
-	if diff := cmp.Diff([]string{"spec.volumeClaimTemplates[0].spec.resources[storage]: Required value"}, texts(ValidateStatefulSet(statefulSet()))); diff != "" {
-		t.Errorf("create (-want +got):\n%s", diff)
-	}
+	fielderrorstest.Compare(t, []string{"spec.volumeClaimTemplates[0].spec.resources[storage]: Required value"}, ValidateStatefulSet(statefulSet()))
 	old, obj := statefulSet(), statefulSet()
 	obj.Spec.VolumeClaimTemplates[0].TypeMeta = metav1.TypeMeta{}
 	if errs := ValidateStatefulSetUpdate(obj, old); len(errs) > 0 {
@@ -97,14 +88,10 @@ func TestRollingUpdates(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(tc.deployment, texts(validateDeploymentStrategy(&appsv1.DeploymentStrategy{Type: appsv1.RollingUpdateDeploymentStrategyType,
-				RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: of(tc.unavailable), MaxSurge: of(tc.surge)}}, path))); diff != "" {
-				t.Errorf("deployment (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(tc.daemonSet, texts(validateDaemonSetStrategy(&appsv1.DaemonSetUpdateStrategy{Type: appsv1.RollingUpdateDaemonSetStrategyType,
-				RollingUpdate: &appsv1.RollingUpdateDaemonSet{MaxUnavailable: of(tc.unavailable), MaxSurge: of(tc.surge)}}, path))); diff != "" {
-				t.Errorf("daemon set (-want +got):\n%s", diff)
-			}
+			fielderrorstest.Compare(t, tc.deployment, validateDeploymentStrategy(&appsv1.DeploymentStrategy{Type: appsv1.RollingUpdateDeploymentStrategyType,
+				RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: of(tc.unavailable), MaxSurge: of(tc.surge)}}, path))
+			fielderrorstest.Compare(t, tc.daemonSet, validateDaemonSetStrategy(&appsv1.DaemonSetUpdateStrategy{Type: appsv1.RollingUpdateDaemonSetStrategyType,
+				RollingUpdate: &appsv1.RollingUpdateDaemonSet{MaxUnavailable: of(tc.unavailable), MaxSurge: of(tc.surge)}}, path))
 		})
 	}
 }

@@ -4,24 +4,18 @@
 package validation
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-)
 
-func texts(errs field.ErrorList) []string {
-	var out []string
-	for _, err := range errs {
-		out = append(out, err.Error())
-	}
-	return out
-}
+	"github.com/stoa-project/stoa/apis/fielderrors/fielderrorstest"
+)
 
 func TestIndexes(t *testing.T) {
 	t.Parallel()
@@ -90,9 +84,7 @@ func TestJobStatus(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(tc.want, texts(ValidateJobStatus(tc.obj, tc.old))); diff != "" {
-				t.Errorf("errors (-want +got):\n%s", diff)
-			}
+			fielderrorstest.Compare(t, tc.want, ValidateJobStatus(tc.obj, tc.old))
 		})
 	}
 }
@@ -149,9 +141,9 @@ func TestSchedule(t *testing.T) {
 		{"TZ=UTC * * * * *", nil, true, ""},
 		{"TZ=UTC * * * * *", new("UTC"), true, "cannot use both timeZone field and TZ or CRON_TZ in schedule"},
 	} {
-		got := strings.Join(texts(validateSchedule(&batchv1.CronJobSpec{Schedule: tc.schedule, TimeZone: tc.zone}, tc.zoned, path)), ";")
-		if (got == "") != (tc.want == "") || !strings.Contains(got, tc.want) {
-			t.Errorf("%s: %s, want %s", tc.schedule, got, tc.want)
+		errs := validateSchedule(&batchv1.CronJobSpec{Schedule: tc.schedule, TimeZone: tc.zone}, tc.zoned, path)
+		if (len(errs) == 0) != (tc.want == "") || !strings.Contains(fmt.Sprint(errs), tc.want) {
+			t.Errorf("%s: %v, want %s", tc.schedule, errs, tc.want)
 		}
 	}
 }

@@ -14,22 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	certificatesv1 "k8s.io/api/certificates/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-)
 
-func checkErrors(t *testing.T, want []string, errs field.ErrorList) {
-	t.Helper()
-	var got []string
-	for _, err := range errs {
-		got = append(got, err.Error())
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("errors (-want +got):\n%s", diff)
-	}
-}
+	"github.com/stoa-project/stoa/apis/fielderrors/fielderrorstest"
+)
 
 func newKey(t *testing.T) *ecdsa.PrivateKey {
 	t.Helper()
@@ -77,7 +67,7 @@ func csr(t *testing.T, types ...certificatesv1.RequestConditionType) *certificat
 
 func TestValidateRequest(t *testing.T) {
 	t.Parallel()
-	checkErrors(t, nil, ValidateCertificateSigningRequest(csr(t)))
+	fielderrorstest.Compare(t, nil, ValidateCertificateSigningRequest(csr(t)))
 	for name, tc := range map[string]struct {
 		change func(*certificatesv1.CertificateSigningRequest)
 		want   string
@@ -95,8 +85,8 @@ func TestValidateRequest(t *testing.T) {
 			t.Parallel()
 			flawed := csr(t)
 			tc.change(flawed)
-			checkErrors(t, []string{tc.want}, ValidateCertificateSigningRequest(flawed))
-			checkErrors(t, nil, ValidateCertificateSigningRequestUpdate(flawed, flawed))
+			fielderrorstest.Compare(t, []string{tc.want}, ValidateCertificateSigningRequest(flawed))
+			fielderrorstest.Compare(t, nil, ValidateCertificateSigningRequestUpdate(flawed, flawed))
 		})
 	}
 	forged := csr(t)
@@ -134,12 +124,12 @@ func TestDecisions(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			checkErrors(t, tc.want, tc.judge(tc.obj, tc.old))
+			fielderrorstest.Compare(t, tc.want, tc.judge(tc.obj, tc.old))
 		})
 	}
 	both := csr(t, "Approved", "Denied")
-	checkErrors(t, []string{`status.conditions: Invalid value: "Denied": Approved and Denied conditions are mutually exclusive`}, ValidateCertificateSigningRequest(both))
-	checkErrors(t, nil, ValidateCertificateSigningRequestUpdate(both, both))
+	fielderrorstest.Compare(t, []string{`status.conditions: Invalid value: "Denied": Approved and Denied conditions are mutually exclusive`}, ValidateCertificateSigningRequest(both))
+	fielderrorstest.Compare(t, nil, ValidateCertificateSigningRequestUpdate(both, both))
 }
 
 func TestValidateAnchors(t *testing.T) {
@@ -154,13 +144,13 @@ func TestValidateAnchors(t *testing.T) {
 		ca + ca:   {`b: Invalid value: "<value omitted>": duplicate trust anchor (indices [0 1])`},
 		strings.ReplaceAll(ca, "CERTIFICATE", "KEY"): {`b: Invalid value: "<value omitted>": entry 0 has bad block type: KEY`},
 	} {
-		checkErrors(t, want, validateAnchors(bundle, field.NewPath("b")))
+		fielderrorstest.Compare(t, want, validateAnchors(bundle, field.NewPath("b")))
 	}
 	linked := &certificatesv1.ClusterTrustBundle{ObjectMeta: metav1.ObjectMeta{Name: "example.com:s:a"}, Spec: certificatesv1.ClusterTrustBundleSpec{SignerName: "example.com/s", TrustBundle: ca}}
-	checkErrors(t, nil, ValidateClusterTrustBundle(linked))
+	fielderrorstest.Compare(t, nil, ValidateClusterTrustBundle(linked))
 	other := linked.DeepCopy()
 	other.Spec.SignerName, other.Spec.TrustBundle = "example.com/t", ca
-	checkErrors(t, []string{
+	fielderrorstest.Compare(t, []string{
 		`metadata.name: Invalid value: "example.com:s:a": ClusterTrustBundle for signerName example.com/t must be named with prefix example.com:t:`,
 		`spec.signerName: Invalid value: "example.com/t": field is immutable`,
 	}, ValidateClusterTrustBundleUpdate(other, linked))
@@ -173,11 +163,11 @@ func TestPodRequest(t *testing.T) {
 		SignerName: "example.com/s", PodName: "p", PodUID: "1", ServiceAccountName: "a", ServiceAccountUID: "2", NodeName: "n", NodeUID: "3",
 		MaxExpirationSeconds: new(int32(7200)), StubPKCS10Request: newRequest(t, key),
 	}}
-	checkErrors(t, nil, ValidatePodCertificateRequest(open))
+	fielderrorstest.Compare(t, nil, ValidatePodCertificateRequest(open))
 	ours := open.DeepCopy()
 	ours.Spec.SignerName, ours.Spec.MaxExpirationSeconds = "kubernetes.io/s", new(int32(100000))
 	ours.Spec.UnverifiedUserAnnotations = map[string]string{"plain": ""}
-	checkErrors(t, []string{
+	fielderrorstest.Compare(t, []string{
 		`spec.unverifiedUserAnnotations[plain]: Invalid value: "plain": must be a domain-prefixed key (such as "acme.io/foo")`,
 		"spec.maxExpirationSeconds: Invalid value: 100000: must be in the range [3600, 86400]",
 	}, ValidatePodCertificateRequest(ours))
@@ -218,7 +208,7 @@ func TestPodRequest(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			checkErrors(t, tc.want, ValidatePodCertificateRequestStatus(tc.obj, tc.old, now))
+			fielderrorstest.Compare(t, tc.want, ValidatePodCertificateRequestStatus(tc.obj, tc.old, now))
 		})
 	}
 	stranger := ended(issued, issue(newCertificate(t, newKey(t), sameTimes)))

@@ -4,13 +4,13 @@
 package validation
 
 import (
-	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stoa-project/stoa/apis/fielderrors/fielderrorstest"
 )
 
 func affinity(key, value string) *corev1.VolumeNodeAffinity {
@@ -56,14 +56,7 @@ func TestValidatePersistentVolumeUpdate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			errs := ValidatePersistentVolumeUpdate(persistentVolume(test.obj), persistentVolume(test.old))
-			if len(errs) != len(test.want) {
-				t.Fatalf("got %q, want %q", texts(errs), test.want)
-			}
-			for i := range errs {
-				if !strings.HasPrefix(errs[i].Error(), test.want[i]) {
-					t.Errorf("got %q, want %q", errs[i].Error(), test.want[i])
-				}
-			}
+			fielderrorstest.ComparePrefixes(t, test.want, errs)
 		})
 	}
 }
@@ -76,9 +69,7 @@ func TestFlexVolumeMayComeSecond(t *testing.T) {
 		s.FlexVolume = &corev1.FlexPersistentVolumeSource{Driver: "d", Options: map[string]string{"storage.k8s.io/x": ""}}
 	})
 	want := []string{`spec.flexVolume.options[storage.k8s.io/x]: Invalid value: "storage.k8s.io/x": kubernetes.io and k8s.io namespaces are reserved`}
-	if diff := cmp.Diff(want, texts(ValidatePersistentVolume(pv))); diff != "" {
-		t.Error(diff)
-	}
+	fielderrorstest.Compare(t, want, ValidatePersistentVolume(pv))
 }
 
 func claim(size string, change func(*corev1.PersistentVolumeClaim)) *corev1.PersistentVolumeClaim {
@@ -120,14 +111,7 @@ func TestValidatePersistentVolumeClaimUpdate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			errs := ValidatePersistentVolumeClaimUpdate(test.obj, test.old)
-			if len(errs) != len(test.want) {
-				t.Fatalf("got %q, want %q", texts(errs), test.want)
-			}
-			for i := range errs {
-				if !strings.HasPrefix(errs[i].Error(), test.want[i]) {
-					t.Errorf("got %q, want %q", errs[i].Error(), test.want[i])
-				}
-			}
+			fielderrorstest.ComparePrefixes(t, test.want, errs)
 		})
 	}
 }

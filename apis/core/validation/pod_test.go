@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors/fielderrorstest"
 )
 
 func validPod() *corev1.Pod {
@@ -74,7 +76,7 @@ func TestValidatePod(t *testing.T) {
 			t.Parallel()
 			pod := validPod()
 			tc.change(pod)
-			checkErrors(t, tc.want, ValidatePod(pod))
+			fielderrorstest.Compare(t, tc.want, ValidatePod(pod))
 		})
 	}
 }
@@ -150,7 +152,7 @@ func TestValidatePodResize(t *testing.T) {
 			t.Parallel()
 			pod := validPod()
 			tc.change(pod)
-			checkErrors(t, tc.want, ValidatePodResize(pod, validPod()))
+			fielderrorstest.Compare(t, tc.want, ValidatePodResize(pod, validPod()))
 		})
 	}
 }
@@ -163,11 +165,11 @@ func TestValidatePodStatusUpdate(t *testing.T) {
 	old.Status.ContainerStatuses = []corev1.ContainerStatus{ended}
 	pod := old.DeepCopy()
 	pod.Status.ContainerStatuses[0].State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
-	checkErrors(t, []string{"status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state"}, ValidatePodStatusUpdate(pod, old))
+	fielderrorstest.Compare(t, []string{"status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state"}, ValidatePodStatusUpdate(pod, old))
 	old.Spec.Containers[0].RestartPolicyRules = []corev1.ContainerRestartRule{{
 		Action: "Restart", ExitCodes: &corev1.ContainerRestartRuleOnExitCodes{Operator: "In", Values: []int32{3}},
 	}}
-	checkErrors(t, nil, ValidatePodStatusUpdate(pod, old))
+	fielderrorstest.Compare(t, nil, ValidatePodStatusUpdate(pod, old))
 }
 
 // A field of a feature that is off stays where it was before, and nowhere else.

@@ -4,12 +4,15 @@
 package validation
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/stoa-project/stoa/apis/fielderrors/fielderrorstest"
 )
 
 func newService(change func(*corev1.Service)) *corev1.Service {
@@ -85,7 +88,7 @@ func TestValidateService(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			checkPrefixes(t, test.want, texts(ValidateService(newService(test.change))))
+			fielderrorstest.ComparePrefixes(t, test.want, ValidateService(newService(test.change)))
 		})
 	}
 }
@@ -119,7 +122,7 @@ func TestValidateServiceUpdate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			checkPrefixes(t, test.want, texts(ValidateServiceUpdate(newService(test.obj), newService(test.old))))
+			fielderrorstest.ComparePrefixes(t, test.want, ValidateServiceUpdate(newService(test.obj), newService(test.old)))
 		})
 	}
 }
@@ -130,16 +133,16 @@ func TestValidateServiceStatus(t *testing.T) {
 		return newService(balanced(func(s *corev1.Service) { s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{in} }))
 	}
 	none, vip := newService(balanced(unchanged)), new(corev1.LoadBalancerIPModeVIP)
-	checkPrefixes(t, nil, texts(ValidateServiceStatus(ingress(corev1.LoadBalancerIngress{IP: "1.2.3.4", IPMode: vip}), none)))
-	checkPrefixes(t, []string{"status.loadBalancer.ingress[0].ipMode: Required value: must be specified when `ip` is set"},
-		texts(ValidateServiceStatus(ingress(corev1.LoadBalancerIngress{IP: "1.2.3.4"}), none)))
-	checkPrefixes(t, []string{`status.loadBalancer.ingress[0].hostname: Invalid value: "1.2.3.4": must be a DNS name, not an IP address`},
-		texts(ValidateServiceStatus(ingress(corev1.LoadBalancerIngress{Hostname: "1.2.3.4"}), none)))
+	fielderrorstest.ComparePrefixes(t, nil, ValidateServiceStatus(ingress(corev1.LoadBalancerIngress{IP: "1.2.3.4", IPMode: vip}), none))
+	fielderrorstest.ComparePrefixes(t, []string{"status.loadBalancer.ingress[0].ipMode: Required value: must be specified when `ip` is set"},
+		ValidateServiceStatus(ingress(corev1.LoadBalancerIngress{IP: "1.2.3.4"}), none))
+	fielderrorstest.ComparePrefixes(t, []string{`status.loadBalancer.ingress[0].hostname: Invalid value: "1.2.3.4": must be a DNS name, not an IP address`},
+		ValidateServiceStatus(ingress(corev1.LoadBalancerIngress{Hostname: "1.2.3.4"}), none))
 	old := ingress(corev1.LoadBalancerIngress{IP: "1.2.3.04", IPMode: vip})
-	checkPrefixes(t, nil, texts(ValidateServiceStatus(old, old)))
-	checkPrefixes(t, []string{"status.loadBalancer.ingress[0].ip: Invalid value: "}, texts(ValidateServiceStatus(old, none)))
+	fielderrorstest.ComparePrefixes(t, nil, ValidateServiceStatus(old, old))
+	fielderrorstest.ComparePrefixes(t, []string{"status.loadBalancer.ingress[0].ip: Invalid value: "}, ValidateServiceStatus(old, none))
 	old.Spec.Type = "NodePort"
-	checkPrefixes(t, []string{"status.loadBalancer.ingress: Forbidden: may only be used when `spec.type` is 'LoadBalancer'"}, texts(ValidateServiceStatus(old, old)))
+	fielderrorstest.ComparePrefixes(t, []string{"status.loadBalancer.ingress: Forbidden: may only be used when `spec.type` is 'LoadBalancer'"}, ValidateServiceStatus(old, old))
 }
 
 func TestWarningsOnService(t *testing.T) {
@@ -149,13 +152,16 @@ func TestWarningsOnService(t *testing.T) {
 		s.Spec.ExternalName, s.Spec.TrafficDistribution = "a", new("PreferClose")
 		s.Spec.LoadBalancerIP = "fd00:0::1"
 	}))
-	checkPrefixes(t, []string{
+	want := []string{
 		"spec.loadBalancerIP is ignored for headless services",
 		"spec.SessionAffinity is ignored for headless services",
 		"spec.loadBalancerIP: IPv6 address \"fd00:0::1\" should be in RFC 5952 canonical format (\"fd00::1\")",
 		`spec.externalName is ignored when spec.type is not "ExternalName"`,
 		`spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"`,
-	}, got)
+	}
+	if !slices.EqualFunc(got, want, strings.HasPrefix) {
+		t.Errorf("warnings (-want +got):\n%s", cmp.Diff(want, got))
+	}
 }
 
 func TestValidateEndpointsUpdate(t *testing.T) {
@@ -164,23 +170,11 @@ func TestValidateEndpointsUpdate(t *testing.T) {
 		return &corev1.Endpoints{ObjectMeta: namespaced(), Subsets: subsets}
 	}
 	old := corev1.EndpointSubset{Addresses: []corev1.EndpointAddress{{IP: "1.2.3.04"}}}
-	checkPrefixes(t, nil, texts(ValidateEndpointsUpdate(endpoints(old), endpoints(old))))
+	fielderrorstest.ComparePrefixes(t, nil, ValidateEndpointsUpdate(endpoints(old), endpoints(old)))
 	changed := *old.DeepCopy()
 	changed.Ports = []corev1.EndpointPort{{Port: 1, Protocol: "TCP"}}
-	checkPrefixes(t, []string{"subsets[0].addresses[0].ip: Invalid value: "}, texts(ValidateEndpointsUpdate(endpoints(changed), endpoints(old))))
-	checkPrefixes(t, []string{"subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`",
+	fielderrorstest.ComparePrefixes(t, []string{"subsets[0].addresses[0].ip: Invalid value: "}, ValidateEndpointsUpdate(endpoints(changed), endpoints(old)))
+	fielderrorstest.ComparePrefixes(t, []string{"subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`",
 		"subsets[1].addresses[0].ip: Invalid value: \"127.0.0.1\": may not be in the loopback range"},
-		texts(ValidateEndpoints(endpoints(corev1.EndpointSubset{}, corev1.EndpointSubset{Addresses: []corev1.EndpointAddress{{IP: "127.0.0.1"}}}))))
-}
-
-// checkPrefixes compares texts; what is wanted may be the beginning of what there is.
-func checkPrefixes(t *testing.T, want, got []string) {
-	t.Helper()
-	same := len(want) == len(got)
-	for i := 0; same && i < len(want); i++ {
-		same = strings.HasPrefix(got[i], want[i])
-	}
-	if !same {
-		t.Errorf("texts (-want +got):\n%s", cmp.Diff(want, got))
-	}
+		ValidateEndpoints(endpoints(corev1.EndpointSubset{}, corev1.EndpointSubset{Addresses: []corev1.EndpointAddress{{IP: "127.0.0.1"}}})))
 }

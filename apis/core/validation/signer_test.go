@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors/fielderrorstest"
 )
 
 func TestValidateSignerName(t *testing.T) {
@@ -19,6 +21,6 @@ func TestValidateSignerName(t *testing.T) {
 		"a/b":                                    {`s: Invalid value: "a": should be a domain with at least two segments separated by dots`},
 		"a.b/" + strings.Repeat("a.", 200) + "B": {`s: Invalid value: "` + strings.Repeat("a.", 200) + `B": validating label "B": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`},
 	} {
-		checkErrors(t, want, ValidateSignerName(name, field.NewPath("s")))
+		fielderrorstest.Compare(t, want, ValidateSignerName(name, field.NewPath("s")))
 	}
 }

@@ -12,23 +12,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors/fielderrorstest"
 )
 
 const (
 	noKey = `a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')`
 )
-
-func checkErrors(t *testing.T, want []string, errs field.ErrorList) {
-	t.Helper()
-	var got []string
-	for _, err := range errs {
-		got = append(got, err.Error())
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("errors (-want +got):\n%s", diff)
-	}
-}
 
 func namespaced() metav1.ObjectMeta {
 	return metav1.ObjectMeta{Name: "a", Namespace: "b", ResourceVersion: "1"}
@@ -49,7 +39,7 @@ func TestValidateNamespace(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			checkErrors(t, tc.want, ValidateNamespace(&tc.obj))
+			fielderrorstest.Compare(t, tc.want, ValidateNamespace(&tc.obj))
 		})
 	}
 }
@@ -64,13 +54,13 @@ func TestValidateNamespaceSubresources(t *testing.T) {
 	}
 	status := ValidateNamespaceStatus
 	now := metav1.Now()
-	checkErrors(t, nil, status(namespace("Active", nil)))
-	checkErrors(t, nil, status(namespace("Terminating", &now)))
-	checkErrors(t, []string{"status.Phase: Invalid value: \"Terminating\": may only be 'Active' if `deletionTimestamp` is empty"},
+	fielderrorstest.Compare(t, nil, status(namespace("Active", nil)))
+	fielderrorstest.Compare(t, nil, status(namespace("Terminating", &now)))
+	fielderrorstest.Compare(t, []string{"status.Phase: Invalid value: \"Terminating\": may only be 'Active' if `deletionTimestamp` is empty"},
 		status(namespace("Terminating", nil)))
-	checkErrors(t, []string{"status.Phase: Invalid value: \"Active\": may only be 'Terminating' if `deletionTimestamp` is not empty"},
+	fielderrorstest.Compare(t, []string{"status.Phase: Invalid value: \"Active\": may only be 'Terminating' if `deletionTimestamp` is not empty"},
 		status(namespace("Active", &now)))
-	checkErrors(t, []string{`spec.finalizers[1]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified`},
+	fielderrorstest.Compare(t, []string{`spec.finalizers[1]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified`},
 		ValidateNamespaceFinalize(namespace("Active", nil, "kubernetes", "mine")))
 }
 
@@ -96,7 +86,7 @@ func TestValidateConfigMap(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			tc.obj.ObjectMeta = namespaced()
-			checkErrors(t, tc.want, ValidateConfigMap(&tc.obj))
+			fielderrorstest.Compare(t, tc.want, ValidateConfigMap(&tc.obj))
 		})
 	}
 }
@@ -121,10 +111,10 @@ func TestValidateConfigMapUpdate(t *testing.T) {
 			t.Parallel()
 			obj := fixed.DeepCopy()
 			tc.change(obj)
-			checkErrors(t, tc.want, ValidateConfigMapUpdate(obj, &fixed))
+			fielderrorstest.Compare(t, tc.want, ValidateConfigMapUpdate(obj, &fixed))
 			free := fixed.DeepCopy()
 			free.Immutable = nil
-			checkErrors(t, nil, ValidateConfigMapUpdate(obj, free))
+			fielderrorstest.Compare(t, nil, ValidateConfigMapUpdate(obj, free))
 		})
 	}
 }
@@ -166,7 +156,7 @@ func TestValidateSecret(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			tc.obj.ObjectMeta = namespaced()
-			checkErrors(t, tc.want, ValidateSecret(&tc.obj))
+			fielderrorstest.Compare(t, tc.want, ValidateSecret(&tc.obj))
 		})
 	}
 }
@@ -190,7 +180,7 @@ func TestValidateSecretUpdate(t *testing.T) {
 			t.Parallel()
 			obj := fixed.DeepCopy()
 			tc.change(obj)
-			checkErrors(t, tc.want, ValidateSecretUpdate(obj, &fixed))
+			fielderrorstest.Compare(t, tc.want, ValidateSecretUpdate(obj, &fixed))
 		})
 	}
 }

@@ -6,20 +6,13 @@ package validation
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-)
 
-func texts(errs field.ErrorList) []string {
-	var out []string
-	for _, err := range errs {
-		out = append(out, err.Error())
-	}
-	return out
-}
+	"github.com/stoa-project/stoa/apis/fielderrors/fielderrorstest"
+)
 
 func claimTemplate() *corev1.PersistentVolumeClaimTemplate {
 	return &corev1.PersistentVolumeClaimTemplate{Spec: corev1.PersistentVolumeClaimSpec{
@@ -94,9 +87,7 @@ func TestValidateVolumes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			good, errs := ValidateVolumes(test.volumes, &metav1.ObjectMeta{Name: "pod"}, field.NewPath("spec", "volumes"), PodOptions{IsPod: true})
-			if diff := cmp.Diff(test.want, texts(errs)); diff != "" {
-				t.Error(diff)
-			}
+			fielderrorstest.Compare(t, test.want, errs)
 			if len(good) > len(test.volumes) || len(errs) == 0 && len(good) != len(test.volumes) {
 				t.Errorf("%d of %d volumes are good", len(good), len(test.volumes))
 			}

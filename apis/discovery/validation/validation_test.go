@@ -4,12 +4,12 @@
 package validation
 
 import (
-	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/stoa-project/stoa/apis/fielderrors/fielderrorstest"
 )
 
 func TestValidateEndpointSlice(t *testing.T) {
@@ -44,17 +44,7 @@ func TestValidateEndpointSlice(t *testing.T) {
 			if test.old != nil {
 				errs = ValidateEndpointSliceUpdate(test.obj, test.old)
 			}
-			var got []string
-			for _, err := range errs {
-				got = append(got, err.Error())
-			}
-			same := len(got) == len(test.want)
-			for i := 0; same && i < len(got); i++ {
-				same = strings.HasPrefix(got[i], test.want[i])
-			}
-			if !same {
-				t.Errorf("errors (-want +got):\n%s", cmp.Diff(test.want, got))
-			}
+			fielderrorstest.ComparePrefixes(t, test.want, errs)
 		})
 	}
 }

@@ -6,30 +6,20 @@ package validation
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/apis/flowcontrol/bootstrap"
-)
 
-func checkErrors(t *testing.T, want []string, errs field.ErrorList) {
-	t.Helper()
-	var got []string
-	for _, err := range errs {
-		got = append(got, err.Error())
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("errors (-want +got):\n%s", diff)
-	}
-}
+	"github.com/stoa-project/stoa/apis/fielderrors/fielderrorstest"
+)
 
 func TestLibraryIsValid(t *testing.T) {
 	t.Parallel()
 	for _, obj := range append(bootstrap.MandatoryFlowSchemas, bootstrap.SuggestedFlowSchemas...) {
-		checkErrors(t, nil, ValidateFlowSchema(obj))
+		fielderrorstest.Compare(t, nil, ValidateFlowSchema(obj))
 	}
 	for _, obj := range append(bootstrap.MandatoryPriorityLevelConfigurations, bootstrap.SuggestedPriorityLevelConfigurations...) {
-		checkErrors(t, nil, ValidatePriorityLevelConfiguration(obj))
+		fielderrorstest.Compare(t, nil, ValidatePriorityLevelConfiguration(obj))
 	}
 }
 
@@ -37,7 +27,7 @@ func TestFixedObjects(t *testing.T) {
 	t.Parallel()
 	exempt := bootstrap.MandatoryPriorityLevelConfigurationExempt.DeepCopy()
 	exempt.Spec.Exempt.NominalConcurrencyShares = new(int32(5))
-	checkErrors(t, nil, ValidatePriorityLevelConfiguration(exempt))
+	fielderrorstest.Compare(t, nil, ValidatePriorityLevelConfiguration(exempt))
 	for _, schema := range bootstrap.MandatoryFlowSchemas {
 		changed := schema.DeepCopy()
 		changed.Spec.PriorityLevelConfiguration.Name = "other"
@@ -67,23 +57,23 @@ func TestValidateSubject(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			checkErrors(t, tc.want, validateSubject(&tc.subject, field.NewPath("s")))
+			fielderrorstest.Compare(t, tc.want, validateSubject(&tc.subject, field.NewPath("s")))
 		})
 	}
 }
 
 func TestValidateRules(t *testing.T) {
 	t.Parallel()
-	checkErrors(t, []string{
+	fielderrorstest.Compare(t, []string{
 		`r.verbs: Unsupported value: ["get","see"]: supported values: "create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch"`,
 		`r.nonResourceURLs[0]: Invalid value: "a": must start with slash`,
 		`r.nonResourceURLs[1]: Invalid value: "/a//b": must not contain double slash`,
 		`r.nonResourceURLs[2]: Invalid value: "/a*": wildcard can only do suffix matching`,
 	}, validateNonResourceRule(&flowcontrolv1.NonResourcePolicyRule{
 		Verbs: []string{"get", "see"}, NonResourceURLs: []string{"a", "/a//b", "/a*", "/", "/a/*"}}, field.NewPath("r")))
-	checkErrors(t, nil, validateResourceRule(&flowcontrolv1.ResourcePolicyRule{
+	fielderrorstest.Compare(t, nil, validateResourceRule(&flowcontrolv1.ResourcePolicyRule{
 		Verbs: []string{"*"}, APIGroups: []string{"*"}, Resources: []string{"*"}, ClusterScope: true}, field.NewPath("r")))
-	checkErrors(t, []string{
+	fielderrorstest.Compare(t, []string{
 		"r.apiGroups: Invalid value: [\"*\",\"apps\"]: if '*' is present, must not specify other api groups",
 		"r.namespaces: Required value: resource rules that are not cluster scoped must supply at least one namespace",
 	}, validateResourceRule(&flowcontrolv1.ResourcePolicyRule{
@@ -102,6 +92,6 @@ func TestValidateQueuing(t *testing.T) {
 		{512, 8, 1, []string{"q.handSize: Invalid value: 8: required entropy bits of deckSize 512 and handSize 8 should not be greater than 60"}},
 		{10_000_001, 1, 1, []string{"q.queues: Invalid value: 10000001: must not be greater than 10000000"}},
 	} {
-		checkErrors(t, tc.want, validateQueuing(&flowcontrolv1.QueuingConfiguration{Queues: tc.queues, HandSize: tc.hand, QueueLengthLimit: tc.length}, field.NewPath("q")))
+		fielderrorstest.Compare(t, tc.want, validateQueuing(&flowcontrolv1.QueuingConfiguration{Queues: tc.queues, HandSize: tc.hand, QueueLengthLimit: tc.length}, field.NewPath("q")))
 	}
 }

@@ -4,31 +4,21 @@
 package validation
 
 import (
-	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/stoa-project/stoa/apis/fielderrors/fielderrorstest"
 )
 
 // check compares errors; what is wanted may be the beginning of what there is.
 func check(t *testing.T, errs field.ErrorList, want ...string) {
 	t.Helper()
-	var got []string
-	for _, err := range errs {
-		got = append(got, err.Error())
-	}
-	same := len(want) == len(got)
-	for i := 0; same && i < len(want); i++ {
-		same = strings.HasPrefix(got[i], want[i])
-	}
-	if !same {
-		t.Errorf("errors (-want +got):\n%s", cmp.Diff(want, got))
-	}
+	fielderrorstest.ComparePrefixes(t, want, errs)
 }
 
 func backend() networkingv1.IngressBackend {

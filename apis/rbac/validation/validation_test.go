@@ -6,22 +6,11 @@ package validation
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/validation/field"
-)
 
-func checkErrors(t *testing.T, want []string, errs field.ErrorList) {
-	t.Helper()
-	var got []string
-	for _, err := range errs {
-		got = append(got, err.Error())
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("errors (-want +got):\n%s", diff)
-	}
-}
+	"github.com/stoa-project/stoa/apis/fielderrors/fielderrorstest"
+)
 
 func TestValidateRules(t *testing.T) {
 	t.Parallel()
@@ -47,15 +36,15 @@ func TestValidateRules(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			checkErrors(t, tc.cluster, ValidateClusterRole(&rbacv1.ClusterRole{Rules: []rbacv1.PolicyRule{tc.rule}}))
-			checkErrors(t, tc.role, ValidateRole(&rbacv1.Role{Rules: []rbacv1.PolicyRule{tc.rule}}))
+			fielderrorstest.Compare(t, tc.cluster, ValidateClusterRole(&rbacv1.ClusterRole{Rules: []rbacv1.PolicyRule{tc.rule}}))
+			fielderrorstest.Compare(t, tc.role, ValidateRole(&rbacv1.Role{Rules: []rbacv1.PolicyRule{tc.rule}}))
 		})
 	}
 }
 
 func TestValidateAggregation(t *testing.T) {
 	t.Parallel()
-	checkErrors(t, []string{"aggregationRule.clusterRoleSelectors: Required value: at least one clusterRoleSelector required if aggregationRule is non-nil"},
+	fielderrorstest.Compare(t, []string{"aggregationRule.clusterRoleSelectors: Required value: at least one clusterRoleSelector required if aggregationRule is non-nil"},
 		ValidateClusterRole(&rbacv1.ClusterRole{AggregationRule: &rbacv1.AggregationRule{}}))
 	role := &rbacv1.ClusterRole{AggregationRule: &rbacv1.AggregationRule{ClusterRoleSelectors: []metav1.LabelSelector{
 		{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "In", Values: []string{"no value!"}}}},
@@ -94,14 +83,14 @@ func TestValidateBindings(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			checkErrors(t, tc.want, ValidateClusterRoleBinding(tc.binding))
+			fielderrorstest.Compare(t, tc.want, ValidateClusterRoleBinding(tc.binding))
 		})
 	}
 	other := binding(rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "edit"})
 	if errs := ValidateClusterRoleBindingUpdate(other, binding(view)); len(errs) != 1 || errs[0].Field != "roleRef" {
 		t.Errorf("another role: %v", errs)
 	}
-	checkErrors(t, nil, ValidateRoleBinding(&rbacv1.RoleBinding{
+	fielderrorstest.Compare(t, nil, ValidateRoleBinding(&rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "ns"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "r"},
 		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Name: "a"}},
 	}))

@@ -6,9 +6,10 @@ package validation
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stoa-project/stoa/apis/fielderrors/fielderrorstest"
 )
 
 func TestValidatePriorityClass(t *testing.T) {
@@ -27,16 +28,11 @@ func TestValidatePriorityClass(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var want, got []string
+			var want []string
 			if test.want != "" {
 				want = []string{test.want}
 			}
-			for _, err := range ValidatePriorityClass(&schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: test.name}, Value: test.value}) {
-				got = append(got, err.Error())
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Error(diff)
-			}
+			fielderrorstest.Compare(t, want, ValidatePriorityClass(&schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: test.name}, Value: test.value}))
 		})
 	}
 }

@@ -6,19 +6,12 @@ package validation
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-)
 
-func texts(errs field.ErrorList) []string {
-	var out []string
-	for _, err := range errs {
-		out = append(out, err.Error())
-	}
-	return out
-}
+	"github.com/stoa-project/stoa/apis/fielderrors/fielderrorstest"
+)
 
 func TestTopologies(t *testing.T) {
 	t.Parallel()
@@ -40,9 +33,7 @@ func TestTopologies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(test.want, texts(validateTopologies(test.terms, field.NewPath("t")))); diff != "" {
-				t.Error(diff)
-			}
+			fielderrorstest.Compare(t, test.want, validateTopologies(test.terms, field.NewPath("t")))
 		})
 	}
 }
@@ -66,7 +57,7 @@ func TestValidateCSINodeUpdate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if errs := ValidateCSINodeUpdate(test.obj, old); len(errs) != test.want {
-				t.Errorf("got %q, want %d errors", texts(errs), test.want)
+				t.Errorf("got %q, want %d errors", errs, test.want)
 			}
 		})
 	}
@@ -93,9 +84,7 @@ func TestValidateVolumeAttachment(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(test.want, texts(ValidateVolumeAttachment(attachment(test.source)))); diff != "" {
-				t.Error(diff)
-			}
+			fielderrorstest.Compare(t, test.want, ValidateVolumeAttachment(attachment(test.source)))
 		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/stoa-project/stoa/apis/fielderrors/fielderrorstest"
 	"github.com/stoa-project/stoa/apis/tenancy"
 )
 
@@ -69,16 +70,16 @@ func invalidGrants() []grantCase {
 
 func TestValidateGrant(t *testing.T) {
 	t.Parallel()
-	checkErrors(t, nil, ValidateGrant(validGrant()))
+	fielderrorstest.Compare(t, nil, ValidateGrant(validGrant()))
 	past := validGrant()
 	past.Spec.ExpiresAt = at(-1000000)
-	checkErrors(t, nil, ValidateGrant(past))
+	fielderrorstest.Compare(t, nil, ValidateGrant(past))
 	for _, tc := range invalidGrants() {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			obj := validGrant()
 			tc.change(obj)
-			checkErrors(t, tc.want, ValidateGrant(obj))
+			fielderrorstest.Compare(t, tc.want, ValidateGrant(obj))
 			if errs := ValidateGrantUpdate(obj, validGrant()); len(errs) == 0 {
 				t.Error("is valid as an update")
 			}
@@ -113,7 +114,7 @@ func TestExpiryComesNearerOnly(t *testing.T) {
 			old, obj := validGrant(), validGrant()
 			old.Spec.ExpiresAt, old.Spec.Duration = tc.old.ExpiresAt, tc.old.Duration
 			obj.Spec.ExpiresAt, obj.Spec.Duration = tc.new.ExpiresAt, tc.new.Duration
-			checkErrors(t, tc.want, ValidateGrantUpdate(obj, old))
+			fielderrorstest.Compare(t, tc.want, ValidateGrantUpdate(obj, old))
 		})
 	}
 }
@@ -153,20 +154,20 @@ func TestValidateGrantStatus(t *testing.T) {
 	expired.Status.Phase = "Expired"
 	pending := activeGrant()
 	pending.Status.Phase, pending.Status.ActivatedAt = "Pending", nil
-	checkErrors(t, nil, ValidateGrantStatusUpdate(activeGrant(), pending))
-	checkErrors(t, nil, ValidateGrantStatusUpdate(expired, activeGrant()))
-	checkErrors(t, []string{`status.phase: Invalid value: "Active": may not follow 'Expired'`},
+	fielderrorstest.Compare(t, nil, ValidateGrantStatusUpdate(activeGrant(), pending))
+	fielderrorstest.Compare(t, nil, ValidateGrantStatusUpdate(expired, activeGrant()))
+	fielderrorstest.Compare(t, []string{`status.phase: Invalid value: "Active": may not follow 'Expired'`},
 		ValidateGrantStatusUpdate(activeGrant(), expired))
 	unactivated := validGrant()
 	unactivated.Status.Phase = "Active"
-	checkErrors(t, []string{"status.activatedAt: Required value: must be set when `phase` is 'Active'"},
+	fielderrorstest.Compare(t, []string{"status.activatedAt: Required value: must be set when `phase` is 'Active'"},
 		ValidateGrantStatusUpdate(unactivated, validGrant()))
 	for _, tc := range invalidGrantStatus() {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			obj := activeGrant()
 			tc.change(obj)
-			checkErrors(t, tc.want, ValidateGrantStatusUpdate(obj, activeGrant()))
+			fielderrorstest.Compare(t, tc.want, ValidateGrantStatusUpdate(obj, activeGrant()))
 		})
 	}
 }

@@ -12,9 +12,9 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
+	"github.com/stoa-project/stoa/apis/fielderrors/fielderrorstest"
 	"github.com/stoa-project/stoa/apis/tenancy"
 )
 
@@ -69,17 +69,6 @@ func amounts(pairs ...string) corev1.ResourceList {
 		list[corev1.ResourceName(pairs[i])] = resource.MustParse(pairs[i+1])
 	}
 	return list
-}
-
-func checkErrors(t *testing.T, want []string, errs field.ErrorList) {
-	t.Helper()
-	var got []string
-	for _, err := range errs {
-		got = append(got, err.Error())
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("errors (-want +got):\n%s", diff)
-	}
 }
 
 type tenantCase struct {
@@ -179,14 +168,14 @@ func invalidTenants() []tenantCase {
 
 func TestValidateTenant(t *testing.T) {
 	t.Parallel()
-	checkErrors(t, nil, ValidateTenant(validTenant()))
-	checkErrors(t, nil, ValidateTenant(&tenancy.Tenant{ObjectMeta: metav1.ObjectMeta{Name: "bare"}}))
+	fielderrorstest.Compare(t, nil, ValidateTenant(validTenant()))
+	fielderrorstest.Compare(t, nil, ValidateTenant(&tenancy.Tenant{ObjectMeta: metav1.ObjectMeta{Name: "bare"}}))
 	for _, tc := range invalidTenants() {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			obj := validTenant()
 			tc.change(obj)
-			checkErrors(t, tc.want, ValidateTenant(obj))
+			fielderrorstest.Compare(t, tc.want, ValidateTenant(obj))
 		})
 	}
 }
@@ -196,13 +185,13 @@ func TestValidateTenantTooMany(t *testing.T) {
 	obj := validTenant()
 	obj.Spec.Placement.Tolerations = make([]corev1.Toleration, 65)
 	obj.Spec.NamespaceDefaults.RoleBindings[0].Subjects = make([]rbacv1.Subject, 257)
-	checkErrors(t, []string{
+	fielderrorstest.Compare(t, []string{
 		"spec.namespaceDefaults.roleBindings[0].subjects: Too many: 257: must have at most 256 items",
 		"spec.placement.tolerations: Too many: 65: must have at most 64 items",
 	}, ValidateTenant(obj))
 	obj = validTenant()
 	obj.Spec.NamespaceDefaults.RoleBindings = make([]tenancy.NamespaceRoleBinding, 65)
-	checkErrors(t, []string{
+	fielderrorstest.Compare(t, []string{
 		"spec.namespaceDefaults.roleBindings: Too many: 65: must have at most 64 items",
 	}, ValidateTenant(obj))
 }
@@ -231,13 +220,13 @@ func TestValidateTenantStatus(t *testing.T) {
 	t.Parallel()
 	old := validTenant()
 	old.Status = tenancy.TenantStatus{Phase: "Active", ObservedGeneration: 2}
-	checkErrors(t, nil, ValidateTenantStatusUpdate(old.DeepCopy(), old))
+	fielderrorstest.Compare(t, nil, ValidateTenantStatusUpdate(old.DeepCopy(), old))
 	for _, tc := range invalidTenantStatus() {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			obj := old.DeepCopy()
 			tc.change(obj)
-			checkErrors(t, tc.want, ValidateTenantStatusUpdate(obj, old))
+			fielderrorstest.Compare(t, tc.want, ValidateTenantStatusUpdate(obj, old))
 		})
 	}
 }
