@@ -6,26 +6,26 @@ package v1
 import (
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/stoa-project/stoa/apis/defaults"
 )
 
 // SetDefaults_Deployment makes an update replace a quarter of the pods at a time,
 // and keep ten revisions to go back to.
 func SetDefaults_Deployment(obj *appsv1.Deployment) {
 	spec := &obj.Spec
-	setDefault(&spec.Replicas, 1)
-	if spec.Strategy.Type == "" {
-		spec.Strategy.Type = appsv1.RollingUpdateDeploymentStrategyType
-	}
+	defaults.Pointer(&spec.Replicas, 1)
+	defaults.Value(&spec.Strategy.Type, appsv1.RollingUpdateDeploymentStrategyType)
 	if spec.Strategy.Type == appsv1.RollingUpdateDeploymentStrategyType {
-		setDefault(&spec.Strategy.RollingUpdate, appsv1.RollingUpdateDeployment{})
-		setDefault(&spec.Strategy.RollingUpdate.MaxUnavailable, intstr.FromString("25%"))
-		setDefault(&spec.Strategy.RollingUpdate.MaxSurge, intstr.FromString("25%"))
+		defaults.Pointer(&spec.Strategy.RollingUpdate, appsv1.RollingUpdateDeployment{})
+		defaults.Pointer(&spec.Strategy.RollingUpdate.MaxUnavailable, intstr.FromString("25%"))
+		defaults.Pointer(&spec.Strategy.RollingUpdate.MaxSurge, intstr.FromString("25%"))
 	}
-	setDefault(&spec.RevisionHistoryLimit, 10)
-	setDefault(&spec.ProgressDeadlineSeconds, 600)
+	defaults.Pointer(&spec.RevisionHistoryLimit, 10)
+	defaults.Pointer(&spec.ProgressDeadlineSeconds, 600)
 }
 
 // SetDefaults_ReplicaSet asks for one pod.
 func SetDefaults_ReplicaSet(obj *appsv1.ReplicaSet) {
-	setDefault(&obj.Spec.Replicas, 1)
+	defaults.Pointer(&obj.Spec.Replicas, 1)
 }

@@ -9,14 +9,13 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/stoa-project/stoa/apis/autoscaling"
+	"github.com/stoa-project/stoa/apis/defaults"
 )
 
 // SetDefaults_HorizontalPodAutoscaler scales by the use of CPUs, and completes the
 // behavior if there is one.
 func SetDefaults_HorizontalPodAutoscaler(obj *autoscalingv2.HorizontalPodAutoscaler) {
-	if obj.Spec.MinReplicas == nil {
-		obj.Spec.MinReplicas = ptr.To[int32](1)
-	}
+	defaults.Pointer(&obj.Spec.MinReplicas, 1)
 	if len(obj.Spec.Metrics) == 0 {
 		obj.Spec.Metrics = []autoscalingv2.MetricSpec{{
 			Type: autoscalingv2.ResourceMetricSourceType,
@@ -36,12 +35,8 @@ func SetDefaults_HorizontalPodAutoscaler(obj *autoscalingv2.HorizontalPodAutosca
 }
 
 func completeRules(rules *autoscalingv2.HPAScalingRules, window *int32, policies ...autoscalingv2.HPAScalingPolicy) *autoscalingv2.HPAScalingRules {
-	if rules == nil {
-		rules = &autoscalingv2.HPAScalingRules{}
-	}
-	if rules.SelectPolicy == nil {
-		rules.SelectPolicy = ptr.To(autoscalingv2.MaxChangePolicySelect)
-	}
+	defaults.Pointer(&rules, autoscalingv2.HPAScalingRules{})
+	defaults.Pointer(&rules.SelectPolicy, autoscalingv2.MaxChangePolicySelect)
 	if rules.StabilizationWindowSeconds == nil {
 		rules.StabilizationWindowSeconds = window
 	}

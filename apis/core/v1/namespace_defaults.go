@@ -5,6 +5,8 @@ package v1
 
 import (
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stoa-project/stoa/apis/defaults"
 )
 
 // SetDefaults_Namespace labels a namespace with its own name, so that
@@ -23,7 +25,5 @@ func SetDefaults_Namespace(obj *corev1.Namespace) {
 
 // SetDefaults_NamespaceStatus makes a namespace active.
 func SetDefaults_NamespaceStatus(obj *corev1.NamespaceStatus) {
-	if obj.Phase == "" {
-		obj.Phase = corev1.NamespaceActive
-	}
+	defaults.Value(&obj.Phase, corev1.NamespaceActive)
 }

@@ -10,6 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/component-helpers/resource"
 	"k8s.io/utils/ptr"
+
+	"github.com/stoa-project/stoa/apis/defaults"
 )
 
 // SetDefaults_ResourceList rounds up to thousandths, the smallest parts there are.
@@ -26,8 +28,8 @@ func SetDefaults_Container(obj *corev1.Container) {
 	if obj.ImagePullPolicy == "" {
 		obj.ImagePullPolicy = pullPolicy(obj.Image)
 	}
-	setZero(&obj.TerminationMessagePath, corev1.TerminationMessagePathDefault)
-	setZero(&obj.TerminationMessagePolicy, corev1.TerminationMessageReadFile)
+	defaults.Value(&obj.TerminationMessagePath, corev1.TerminationMessagePathDefault)
+	defaults.Value(&obj.TerminationMessagePolicy, corev1.TerminationMessageReadFile)
 }
 
 // SetDefaults_EphemeralContainer does the same.
@@ -38,35 +40,33 @@ func SetDefaults_EphemeralContainer(obj *corev1.EphemeralContainer) {
 // SetDefaults_Probe asks every ten seconds and waits for one; three failures are
 // one too many.
 func SetDefaults_Probe(obj *corev1.Probe) {
-	setZero(&obj.TimeoutSeconds, 1)
-	setZero(&obj.PeriodSeconds, 10)
-	setZero(&obj.SuccessThreshold, 1)
-	setZero(&obj.FailureThreshold, 3)
+	defaults.Value(&obj.TimeoutSeconds, 1)
+	defaults.Value(&obj.PeriodSeconds, 10)
+	defaults.Value(&obj.SuccessThreshold, 1)
+	defaults.Value(&obj.FailureThreshold, 3)
 }
 
 // SetDefaults_HTTPGetAction gets the root without encryption.
 func SetDefaults_HTTPGetAction(obj *corev1.HTTPGetAction) {
-	setZero(&obj.Path, "/")
-	setZero(&obj.Scheme, corev1.URISchemeHTTP)
+	defaults.Value(&obj.Path, "/")
+	defaults.Value(&obj.Scheme, corev1.URISchemeHTTP)
 }
 
 // SetDefaults_ObjectFieldSelector means a field of v1.
 func SetDefaults_ObjectFieldSelector(obj *corev1.ObjectFieldSelector) {
-	setZero(&obj.APIVersion, "v1")
+	defaults.Value(&obj.APIVersion, "v1")
 }
 
 // SetDefaults_PodSpec gives what every spec has, also in templates. More defaults
 // here would change what templates hash to: see SetDefaults_Pod.
 func SetDefaults_PodSpec(obj *corev1.PodSpec) {
-	setZero(&obj.DNSPolicy, corev1.DNSClusterFirst)
-	setZero(&obj.RestartPolicy, corev1.RestartPolicyAlways)
-	setZero(&obj.SchedulerName, corev1.DefaultSchedulerName)
-	setPtr(&obj.TerminationGracePeriodSeconds, corev1.DefaultTerminationGracePeriodSeconds)
-	if obj.SecurityContext == nil {
-		obj.SecurityContext = &corev1.PodSecurityContext{}
-	}
+	defaults.Value(&obj.DNSPolicy, corev1.DNSClusterFirst)
+	defaults.Value(&obj.RestartPolicy, corev1.RestartPolicyAlways)
+	defaults.Value(&obj.SchedulerName, corev1.DefaultSchedulerName)
+	defaults.Pointer(&obj.TerminationGracePeriodSeconds, corev1.DefaultTerminationGracePeriodSeconds)
+	defaults.Pointer(&obj.SecurityContext, corev1.PodSecurityContext{})
 	// Two names of one thing, of which the newer wins.
-	setZero(&obj.ServiceAccountName, obj.DeprecatedServiceAccount)
+	defaults.Value(&obj.ServiceAccountName, obj.DeprecatedServiceAccount)
 	obj.DeprecatedServiceAccount = obj.ServiceAccountName
 }
 
@@ -77,7 +77,7 @@ func SetDefaults_Pod(obj *corev1.Pod) {
 			requestLimits(&list[i].Resources)
 			for j := range list[i].Ports {
 				if port := &list[i].Ports[j]; obj.Spec.HostNetwork {
-					setZero(&port.HostPort, port.ContainerPort)
+					defaults.Value(&port.HostPort, port.ContainerPort)
 				}
 			}
 		}
@@ -86,7 +86,7 @@ func SetDefaults_Pod(obj *corev1.Pod) {
 		setHugePageLimits(obj)
 		setPodRequests(obj)
 	}
-	setPtr(&obj.Spec.EnableServiceLinks, corev1.DefaultEnableServiceLinks)
+	defaults.Pointer(&obj.Spec.EnableServiceLinks, corev1.DefaultEnableServiceLinks)
 	// A template keeps what was written in it.
 	if period := obj.Spec.TerminationGracePeriodSeconds; period != nil && *period < 0 {
 		obj.Spec.TerminationGracePeriodSeconds = ptr.To[int64](1)

@@ -5,7 +5,8 @@ package v1
 
 import (
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/utils/ptr"
+
+	"github.com/stoa-project/stoa/apis/defaults"
 )
 
 // SetDefaults_ReplicationController asks for one pod, and takes selector and
@@ -19,7 +20,5 @@ func SetDefaults_ReplicationController(obj *corev1.ReplicationController) {
 			obj.Labels = template.Labels
 		}
 	}
-	if obj.Spec.Replicas == nil {
-		obj.Spec.Replicas = ptr.To[int32](1)
-	}
+	defaults.Pointer(&obj.Spec.Replicas, 1)
 }

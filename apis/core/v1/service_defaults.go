@@ -6,15 +6,15 @@ package v1
 import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/stoa-project/stoa/apis/defaults"
 )
 
 // SetDefaults_Service fills in what follows from the rest. Addresses, node ports
 // and IP families are allocated when the service is stored.
 func SetDefaults_Service(obj *corev1.Service) {
 	spec := &obj.Spec
-	if spec.SessionAffinity == "" {
-		spec.SessionAffinity = corev1.ServiceAffinityNone
-	}
+	defaults.Value(&spec.SessionAffinity, corev1.ServiceAffinityNone)
 	switch config := spec.SessionAffinityConfig; {
 	case spec.SessionAffinity == corev1.ServiceAffinityNone:
 		spec.SessionAffinityConfig = nil
@@ -23,14 +23,10 @@ func SetDefaults_Service(obj *corev1.Service) {
 		spec.SessionAffinityConfig = &corev1.SessionAffinityConfig{
 			ClientIP: &corev1.ClientIPConfig{TimeoutSeconds: new(corev1.DefaultClientIPServiceAffinitySeconds)}}
 	}
-	if spec.Type == "" {
-		spec.Type = corev1.ServiceTypeClusterIP
-	}
+	defaults.Value(&spec.Type, corev1.ServiceTypeClusterIP)
 	for i := range spec.Ports {
 		p := &spec.Ports[i]
-		if p.Protocol == "" {
-			p.Protocol = corev1.ProtocolTCP
-		}
+		defaults.Value(&p.Protocol, corev1.ProtocolTCP)
 		if p.TargetPort == intstr.FromInt32(0) || p.TargetPort == intstr.FromString("") {
 			p.TargetPort = intstr.FromInt32(p.Port)
 		}
@@ -47,9 +43,7 @@ func SetDefaults_Service(obj *corev1.Service) {
 	if !balanced {
 		return
 	}
-	if spec.AllocateLoadBalancerNodePorts == nil {
-		spec.AllocateLoadBalancerNodePorts = new(true)
-	}
+	defaults.Pointer(&spec.AllocateLoadBalancerNodePorts, true)
 	for i := range obj.Status.LoadBalancer.Ingress {
 		if in := &obj.Status.LoadBalancer.Ingress[i]; in.IP != "" && in.IPMode == nil {
 			in.IPMode = new(corev1.LoadBalancerIPModeVIP)

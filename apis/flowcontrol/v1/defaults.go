@@ -3,25 +3,27 @@
 
 package v1
 
-import flowcontrolv1 "k8s.io/api/flowcontrol/v1"
+import (
+	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
+
+	"github.com/stoa-project/stoa/apis/defaults"
+)
 
 // SetDefaults_FlowSchemaSpec puts a schema without precedence in the middle.
 func SetDefaults_FlowSchemaSpec(obj *flowcontrolv1.FlowSchemaSpec) {
-	if obj.MatchingPrecedence == 0 {
-		obj.MatchingPrecedence = 1000
-	}
+	defaults.Value(&obj.MatchingPrecedence, 1000)
 }
 
 // SetDefaults_ExemptPriorityLevelConfiguration reserves and lends nothing.
 func SetDefaults_ExemptPriorityLevelConfiguration(obj *flowcontrolv1.ExemptPriorityLevelConfiguration) {
-	defaultShares(&obj.NominalConcurrencyShares, 0)
-	defaultShares(&obj.LendablePercent, 0)
+	defaults.Pointer(&obj.NominalConcurrencyShares, 0)
+	defaults.Pointer(&obj.LendablePercent, 0)
 }
 
 // SetDefaults_LimitedPriorityLevelConfiguration reserves a fair part and lends nothing.
 func SetDefaults_LimitedPriorityLevelConfiguration(obj *flowcontrolv1.LimitedPriorityLevelConfiguration) {
-	defaultShares(&obj.NominalConcurrencyShares, 30)
-	defaultShares(&obj.LendablePercent, 0)
+	defaults.Pointer(&obj.NominalConcurrencyShares, 30)
+	defaults.Pointer(&obj.LendablePercent, 0)
 }
 
 // SetDefaults_QueuingConfiguration gives a level its queues.
@@ -34,11 +36,5 @@ func SetDefaults_QueuingConfiguration(obj *flowcontrolv1.QueuingConfiguration) {
 func defaultCount(field *int32, value int32) {
 	if *field == 0 {
 		*field = value
-	}
-}
-
-func defaultShares(field **int32, value int32) {
-	if *field == nil {
-		*field = &value
 	}
 }

@@ -6,6 +6,8 @@ package v1
 import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/stoa-project/stoa/apis/defaults"
 )
 
 // SetDefaults_NetworkPolicy makes a policy that does not say which traffic it is
@@ -22,9 +24,7 @@ func SetDefaults_NetworkPolicy(obj *networkingv1.NetworkPolicy) {
 
 // SetDefaults_NetworkPolicyPort makes a port one of TCP.
 func SetDefaults_NetworkPolicyPort(obj *networkingv1.NetworkPolicyPort) {
-	if obj.Protocol == nil {
-		obj.Protocol = new(corev1.ProtocolTCP)
-	}
+	defaults.Pointer(&obj.Protocol, corev1.ProtocolTCP)
 }
 
 // SetDefaults_IngressClass looks for parameters in no namespace.

@@ -6,11 +6,11 @@ package v1
 import (
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
+
+	"github.com/stoa-project/stoa/apis/defaults"
 )
 
 // SetDefaults_PriorityClass lets pods of the class take the place of others.
 func SetDefaults_PriorityClass(obj *schedulingv1.PriorityClass) {
-	if obj.PreemptionPolicy == nil {
-		obj.PreemptionPolicy = new(corev1.PreemptLowerPriority)
-	}
+	defaults.Pointer(&obj.PreemptionPolicy, corev1.PreemptLowerPriority)
 }

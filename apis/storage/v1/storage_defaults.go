@@ -6,33 +6,27 @@ package v1
 import (
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
+
+	"github.com/stoa-project/stoa/apis/defaults"
 )
 
 // SetDefaults_StorageClass deletes volumes with their claims and binds them at once.
 func SetDefaults_StorageClass(obj *storagev1.StorageClass) {
-	if obj.ReclaimPolicy == nil {
-		obj.ReclaimPolicy = new(corev1.PersistentVolumeReclaimDelete)
-	}
-	if obj.VolumeBindingMode == nil {
-		obj.VolumeBindingMode = new(storagev1.VolumeBindingImmediate)
-	}
+	defaults.Pointer(&obj.ReclaimPolicy, corev1.PersistentVolumeReclaimDelete)
+	defaults.Pointer(&obj.VolumeBindingMode, storagev1.VolumeBindingImmediate)
 }
 
 // SetDefaults_CSIDriver describes a driver that attaches, and does nothing else that
 // one may choose to.
 func SetDefaults_CSIDriver(obj *storagev1.CSIDriver) {
 	spec := &obj.Spec
-	if spec.AttachRequired == nil {
-		spec.AttachRequired = new(true)
-	}
+	defaults.Pointer(&spec.AttachRequired, true)
 	for _, option := range []**bool{&spec.PodInfoOnMount, &spec.StorageCapacity, &spec.RequiresRepublish, &spec.SELinuxMount, &spec.PreventPodSchedulingIfMissing} {
 		if *option == nil {
 			*option = new(false)
 		}
 	}
-	if spec.FSGroupPolicy == nil {
-		spec.FSGroupPolicy = new(storagev1.ReadWriteOnceWithFSTypeFSGroupPolicy)
-	}
+	defaults.Pointer(&spec.FSGroupPolicy, storagev1.ReadWriteOnceWithFSTypeFSGroupPolicy)
 	if len(spec.VolumeLifecycleModes) == 0 {
 		spec.VolumeLifecycleModes = []storagev1.VolumeLifecycleMode{storagev1.VolumeLifecyclePersistent}
 	}
