@@ -10,7 +10,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -18,7 +17,6 @@ import (
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
@@ -37,7 +35,7 @@ const (
 func ValidatePodCertificateRequest(obj *certificatesv1.PodCertificateRequest) field.ErrorList {
 	s, at := &obj.Spec, field.NewPath("spec")
 	errs := corevalidation.ValidateSignerName(s.SignerName, at.Child("signerName"))
-	errs = append(errs, validateUserAnnotations(s.UnverifiedUserAnnotations, at.Child("unverifiedUserAnnotations"))...)
+	errs = append(errs, corevalidation.ValidateUserAnnotations(s.UnverifiedUserAnnotations, at.Child("unverifiedUserAnnotations"))...)
 	for _, of := range []struct {
 		object, name string
 		uid          types.UID
@@ -70,15 +68,6 @@ func ValidatePodCertificateRequest(obj *certificatesv1.PodCertificateRequest) fi
 func isKubernetesSigner(name string) bool {
 	domain, _, _ := strings.Cut(name, "/")
 	return domain == "kubernetes.io" || strings.HasSuffix(domain, ".kubernetes.io")
-}
-
-// validateUserAnnotations wants what annotations are, with a domain in each key.
-func validateUserAnnotations(annotations map[string]string, at *field.Path) field.ErrorList {
-	errs := apivalidation.ValidateAnnotations(annotations, at)
-	for _, key := range slices.Sorted(maps.Keys(annotations)) {
-		errs = append(errs, validation.IsDomainPrefixedKey(at.Key(key), key)...)
-	}
-	return errs
 }
 
 func validateStub(der []byte, spec *field.Path) field.ErrorList {

@@ -230,11 +230,12 @@ func (p projection) validateCertificate(s *corev1.PodCertificateProjection, path
 	if count == 0 {
 		errs = append(errs, field.Required(path, "specify at least one of credentialBundlePath, keyPath, and certificateChainPath"))
 	}
-	return append(errs, validateUserAnnotations(s.UserAnnotations, path.Child("userAnnotations"))...)
+	return append(errs, ValidateUserAnnotations(s.UserAnnotations, path.Child("userAnnotations"))...)
 }
 
-// validateUserAnnotations wants what annotations are, in a namespace of their own.
-func validateUserAnnotations(annotations map[string]string, path *field.Path) field.ErrorList {
+// ValidateUserAnnotations judges what a user tells the signer of a certificate: it wants
+// what annotations are, with a domain in each key.
+func ValidateUserAnnotations(annotations map[string]string, path *field.Path) field.ErrorList {
 	errs := apivalidation.ValidateAnnotations(annotations, path)
 	for _, key := range slices.Sorted(maps.Keys(annotations)) {
 		errs = append(errs, validation.IsDomainPrefixedKey(path.Key(key), key)...)

@@ -14,25 +14,20 @@ import (
 	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	corevalidation "github.com/stoa-project/stoa/apis/core/validation"
 	"github.com/stoa-project/stoa/apis/fielderrors"
 )
-
-const nonNegative = "must be greater than or equal to 0"
 
 // validateQuota judges limits as a ResourceQuota would.
 func validateQuota(list corev1.ResourceList, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for _, name := range sorted(list) {
 		key := path.Key(string(name))
-		if nameErrs := validateResourceName(name, isQuotaResource, "must be a standard resource for quota", key); len(nameErrs) > 0 {
+		if nameErrs := validateResourceName(name, corevalidation.IsStandardQuotaResource, "must be a standard resource for quota", key); len(nameErrs) > 0 {
 			errs = append(errs, nameErrs...)
 			continue
 		}
-		quantity := list[name]
-		errs = append(errs, validateQuantity(quantity, key)...)
-		if isCounted(name) && quantity.MilliValue()%1000 != 0 {
-			errs = append(errs, field.Invalid(key, quantity.String(), "must be an integer"))
-		}
+		errs = append(errs, corevalidation.ValidateResourceQuantityValue(name, list[name], key)...)
 	}
 	return errs
 }
@@ -43,16 +38,9 @@ func validateAmounts(list corev1.ResourceList, path *field.Path) field.ErrorList
 	for _, name := range sorted(list) {
 		key := path.Key(string(name))
 		errs = append(errs, fielderrors.Each(key, string(name), content.IsLabelKey(string(name)))...)
-		errs = append(errs, validateQuantity(list[name], key)...)
+		errs = append(errs, corevalidation.ValidateNonnegativeQuantity(list[name], key)...)
 	}
 	return errs
-}
-
-func validateQuantity(quantity resource.Quantity, path *field.Path) field.ErrorList {
-	if quantity.Sign() < 0 {
-		return field.ErrorList{field.Invalid(path, quantity.String(), nonNegative)}
-	}
-	return nil
 }
 
 // validateResourceName wants a name with a domain, or one that isStandard knows.
@@ -66,40 +54,12 @@ func validateResourceName(name corev1.ResourceName, isStandard func(corev1.Resou
 	return nil
 }
 
-func isQuotaResource(name corev1.ResourceName) bool {
-	switch name {
-	case corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage,
-		corev1.ResourceRequestsCPU, corev1.ResourceRequestsMemory,
-		corev1.ResourceRequestsStorage, corev1.ResourceRequestsEphemeralStorage,
-		corev1.ResourceLimitsCPU, corev1.ResourceLimitsMemory, corev1.ResourceLimitsEphemeralStorage:
-		return true
-	}
-	return isCounted(name) || isHugePages(name) ||
-		strings.HasPrefix(string(name), corev1.ResourceRequestsHugePagesPrefix)
-}
-
-// isCounted says whether the resource is a number of objects.
-func isCounted(name corev1.ResourceName) bool {
-	switch name {
-	case corev1.ResourcePods, corev1.ResourceQuotas, corev1.ResourceServices,
-		corev1.ResourceReplicationControllers, corev1.ResourceSecrets, corev1.ResourceConfigMaps,
-		corev1.ResourcePersistentVolumeClaims, corev1.ResourceServicesNodePorts,
-		corev1.ResourceServicesLoadBalancers:
-		return true
-	}
-	return strings.HasPrefix(string(name), "count/")
-}
-
 func isContainerResource(name corev1.ResourceName) bool {
 	switch name {
 	case corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage, corev1.ResourceStorage:
 		return true
 	}
-	return isHugePages(name)
-}
-
-func isHugePages(name corev1.ResourceName) bool {
-	return strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix)
+	return corevalidation.IsHugePageResource(name)
 }
 
 // validateLimitRange judges items as a LimitRange would.
@@ -172,7 +132,7 @@ func validateLimits(item corev1.LimitRangeItem, path *field.Path) field.ErrorLis
 		for _, name := range sorted(list.list) {
 			key := at.Key(string(name))
 			errs = append(errs, validateResourceName(name, isContainerResource, "must be a standard resource type or fully qualified", key)...)
-			errs = append(errs, validateQuantity(list.list[name], key)...)
+			errs = append(errs, corevalidation.ValidateNonnegativeQuantity(list.list[name], key)...)
 		}
 	}
 	for _, pair := range []struct{ low, high, at limitList }{
