@@ -51,6 +51,28 @@ spec: {deviceSelector: {driver: gpu.example.com}, taint: {key: broken, effect: N
 		}},
 		Columns: []string{"Name", "Key", "Value", "Effect", "TimeAdded", "Age"},
 	}, {
+		Resource:  schema.GroupVersionResource{Resource: "resourceclaims"},
+		Namespace: "default",
+		Valid: `
+apiVersion: resource.k8s.io/v1
+kind: ResourceClaim
+metadata: {annotations: {a: b}}
+spec: {devices: {requests: [{name: gpu, exactly: {deviceClassName: gpu.example.com}}]}}
+`,
+		Update: `metadata: {annotations: {a: c}}`,
+		Status: `status: {allocation: {devices: {results: [{request: gpu, driver: gpu.example.com, pool: p, device: gpu-0}]}}}`,
+		Invalid: []kindtest.Invalid{{
+			Name:   "one request twice",
+			Patch:  `spec: {devices: {requests: [{name: gpu, exactly: {deviceClassName: a}}, {name: gpu, exactly: {deviceClassName: b}}]}}`,
+			Errors: []string{`spec.devices.requests[1]: Duplicate value: {"name":"gpu","exactly":{"deviceClassName":"b","allocationMode":"ExactCount","count":1}}`},
+		}, {
+			Name:     "another request",
+			OnUpdate: true,
+			Patch:    `spec: {devices: {requests: [{name: nic, exactly: {deviceClassName: gpu.example.com}}]}}`,
+			Errors:   []string{`spec: Invalid value: null: field is immutable`},
+		}},
+		Columns: []string{"Name", "State", "Age"},
+	}, {
 		Resource:  schema.GroupVersionResource{Resource: "resourceclaimtemplates"},
 		Namespace: "default",
 		Valid: `

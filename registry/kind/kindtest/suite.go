@@ -25,6 +25,9 @@ type Suite struct {
 	// Valid is an object with apiVersion, kind and everything that must be set but
 	// the name, which each test chooses.
 	Valid string
+	// Name turns the name that a test chooses into one that the kind allows, another
+	// for each. Unset: it allows them all.
+	Name func(string) string
 	// Update is a merge patch that changes the spec, or the data of a kind without.
 	Update string
 	// Status is a merge patch that changes the status. Empty: there is no /status.
@@ -35,12 +38,19 @@ type Suite struct {
 	StatusMetadata bool
 	// Generation says that the kind counts changes of its spec.
 	Generation bool
+	// Generations are what it is after a create, a change of labels and Update. Unset:
+	// 1, 1 and 2 for a kind that counts, otherwise 0.
+	Generations [3]int64
+	// Orphans says that a delete that names no policy leaves dependents alone.
+	Orphans bool
 	// KeepsDeleted says that a deleted object stays until somebody finalises it.
 	KeepsDeleted bool
 	// Invalid objects and the errors they must get.
 	Invalid []Invalid
 	// Columns are the headings of kubectl get -o wide, in order.
 	Columns []string
+	// Cells is how many a row has. Unset: one for each column.
+	Cells int
 	// Selectors are field selectors and whether Valid, once created, matches.
 	Selectors map[string]bool
 	// ShortNames as in discovery.
@@ -68,9 +78,19 @@ func Run(t *testing.T, s Suite) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if s.Name == nil {
+		s.Name = func(name string) string { return name }
+	}
+	if s.Generation {
+		s.Generations = [3]int64{1, 1, 2}
+	}
+	if s.Cells == 0 {
+		s.Cells = len(s.Columns)
+	}
 	k := &tester{Suite: s, dynamic: client, client: scope(client, s.Resource, s.Namespace)}
 	for name, test := range map[string]func(*testing.T){
 		"Lifecycle":   k.lifecycle,
+		"Garbage":     k.garbage,
 		"Watch":       k.watch,
 		"Table":       k.table,
 		"Selectors":   k.selectors,
@@ -104,7 +124,7 @@ func scope(client dynamic.Interface, resource schema.GroupVersionResource, names
 	return client.Resource(resource).Namespace(namespace)
 }
 
-// valid returns the valid object under a name.
+// valid returns the valid object under a name; Name has been applied to it.
 func (k *tester) valid(t *testing.T, name string) *unstructured.Unstructured {
 	t.Helper()
 	obj := &unstructured.Unstructured{Object: parse(t, k.Valid)}
@@ -126,9 +146,14 @@ func (k *tester) create(t *testing.T, name string) *unstructured.Unstructured {
 
 func (k *tester) cleanup(t *testing.T, name string) {
 	t.Cleanup(func() {
-		ctx := contextWithoutCancel(t)
-		_ = k.client.Delete(ctx, name, metav1.DeleteOptions{})
+		_ = k.client.Delete(contextWithoutCancel(t), name, background())
 	})
+}
+
+// background deletes at once, whatever the kind does with dependents.
+func background() metav1.DeleteOptions {
+	policy := metav1.DeletePropagationBackground
+	return metav1.DeleteOptions{PropagationPolicy: &policy}
 }
 
 func (k *tester) get(t *testing.T, name string) *unstructured.Unstructured {

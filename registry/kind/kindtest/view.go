@@ -17,14 +17,10 @@ import (
 
 // table compares the headings, and that every row has a cell for each.
 func (k *tester) table(t *testing.T) {
-	const name = "kindtest-table"
+	name := k.Name("kindtest-table")
 	k.create(t, name)
 	for _, path := range []string{k.path(), k.path() + "/" + name} {
-		client, err := discovery.NewDiscoveryClientForConfig(k.Config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := client.RESTClient().Get().AbsPath(path).
+		body, err := k.raw(t).Get().AbsPath(path).
 			SetHeader("Accept", "application/json;as=Table;g=meta.k8s.io;v=v1").Do(t.Context()).Raw()
 		if err != nil {
 			t.Fatalf("table of %s: %v", path, err)
@@ -44,8 +40,8 @@ func (k *tester) table(t *testing.T) {
 			t.Errorf("table of %s has %d rows and resourceVersion %q", path, len(table.Rows), table.ResourceVersion)
 		}
 		for _, row := range table.Rows {
-			if len(row.Cells) != len(headings) || row.Object.Raw == nil {
-				t.Errorf("row of %s has %d cells, want %d, and metadata %s", path, len(row.Cells), len(headings), row.Object.Raw)
+			if len(row.Cells) != k.Cells || row.Object.Raw == nil {
+				t.Errorf("row of %s has %d cells, want %d, and metadata %s", path, len(row.Cells), k.Cells, row.Object.Raw)
 			}
 		}
 	}
@@ -57,6 +53,16 @@ func (k *tester) table(t *testing.T) {
 	if err != nil || partial.Name != name {
 		t.Errorf("metadata alone: %v, %v", partial, err)
 	}
+}
+
+// raw is a client that shows answers as they came.
+func (k *tester) raw(t *testing.T) rest.Interface {
+	t.Helper()
+	client, err := discovery.NewDiscoveryClientForConfig(k.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client.RESTClient()
 }
 
 // path is the URL of the collection.
@@ -73,7 +79,7 @@ func (k *tester) path() string {
 
 // selectors lists and expects exactly the objects that match.
 func (k *tester) selectors(t *testing.T) {
-	const name = "kindtest-selectors"
+	name := k.Name("kindtest-selectors")
 	obj := k.valid(t, name)
 	labels := obj.GetLabels()
 	if labels == nil {
