@@ -24,7 +24,8 @@ func TestEvents(t *testing.T) {
 	server := stoatest.Start(t)
 	const elsewhere = `involvedObject.namespace: Invalid value: "kube-system": does not match event.namespace`
 	for _, suite := range []kindtest.Suite{{
-		Resource: schema.GroupVersionResource{Version: "v1", Resource: "events"},
+		Resource:  schema.GroupVersionResource{Version: "v1", Resource: "events"},
+		Namespace: "default",
 		Valid: `
 apiVersion: v1
 kind: Event
@@ -44,11 +45,12 @@ type: Normal
 		Selectors:  map[string]bool{"involvedObject.name=web": true, "source=kubelet": true, "reason=Killed": false},
 		ShortNames: []string{"ev"},
 	}, {
-		Resource: schema.GroupVersionResource{Group: "events.k8s.io", Version: "v1", Resource: "events"},
+		Resource:  schema.GroupVersionResource{Group: "events.k8s.io", Version: "v1", Resource: "events"},
+		Namespace: "kube-public", // both are one resource
 		Valid: `
 apiVersion: events.k8s.io/v1
 kind: Event
-regarding: {kind: Pod, namespace: default, name: web}
+regarding: {kind: Pod, namespace: kube-public, name: web}
 eventTime: "2026-01-15T08:00:00.000000Z"
 reason: Started
 action: Start
@@ -74,7 +76,7 @@ series: {count: 2, lastObservedTime: "2026-01-15T08:05:00.000000Z"}
 	}} {
 		t.Run(suite.Resource.Group, func(t *testing.T) {
 			t.Parallel()
-			suite.Config, suite.Namespace = server.Config(), "default"
+			suite.Config = server.Config()
 			kindtest.Run(t, suite)
 		})
 	}
