@@ -16,7 +16,7 @@ func TestKinds(t *testing.T) {
 	t.Parallel()
 	server := stoatest.Start(t)
 	for _, suite := range []kindtest.Suite{{
-		Resource: schema.GroupVersionResource{Resource: "deviceclasses"},
+		Resource: schema.GroupVersionResource{Group: "resource.k8s.io", Version: "v1", Resource: "deviceclasses"},
 		Valid: `
 apiVersion: resource.k8s.io/v1
 kind: DeviceClass
@@ -35,7 +35,7 @@ spec: {selectors: [{cel: {expression: device.driver == "gpu.example.com"}}]}
 		}},
 		Columns: []string{"Name", "Age"},
 	}, {
-		Resource: schema.GroupVersionResource{Resource: "devicetaintrules"},
+		Resource: schema.GroupVersionResource{Group: "resource.k8s.io", Version: "v1", Resource: "devicetaintrules"},
 		Valid: `
 apiVersion: resource.k8s.io/v1
 kind: DeviceTaintRule
@@ -51,7 +51,7 @@ spec: {deviceSelector: {driver: gpu.example.com}, taint: {key: broken, effect: N
 		}},
 		Columns: []string{"Name", "Key", "Value", "Effect", "TimeAdded", "Age"},
 	}, {
-		Resource:  schema.GroupVersionResource{Resource: "resourceclaims"},
+		Resource:  schema.GroupVersionResource{Group: "resource.k8s.io", Version: "v1", Resource: "resourceclaims"},
 		Namespace: "default",
 		Valid: `
 apiVersion: resource.k8s.io/v1
@@ -73,7 +73,7 @@ spec: {devices: {requests: [{name: gpu, exactly: {deviceClassName: gpu.example.c
 		}},
 		Columns: []string{"Name", "State", "Age"},
 	}, {
-		Resource:  schema.GroupVersionResource{Resource: "resourceclaimtemplates"},
+		Resource:  schema.GroupVersionResource{Group: "resource.k8s.io", Version: "v1", Resource: "resourceclaimtemplates"},
 		Namespace: "default",
 		Valid: `
 apiVersion: resource.k8s.io/v1
@@ -88,7 +88,7 @@ spec: {spec: {devices: {requests: [{name: gpu, exactly: {deviceClassName: gpu.ex
 		}},
 		Columns: []string{"Name", "Age"},
 	}, {
-		Resource: schema.GroupVersionResource{Resource: "resourceslices"},
+		Resource: schema.GroupVersionResource{Group: "resource.k8s.io", Version: "v1", Resource: "resourceslices"},
 		Valid: `
 apiVersion: resource.k8s.io/v1
 kind: ResourceSlice
@@ -116,7 +116,6 @@ spec:
 		t.Run(suite.Resource.Resource, func(t *testing.T) {
 			t.Parallel()
 			suite.Config = server.Config()
-			suite.Resource.Group, suite.Resource.Version = "resource.k8s.io", "v1"
 			kindtest.Run(t, suite)
 		})
 	}
