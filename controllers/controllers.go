@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/stoa-project/stoa/controllers/clusterroleaggregation"
 	"github.com/stoa-project/stoa/controllers/serviceaccount"
 )
 
@@ -36,7 +37,12 @@ func Table() []Controller {
 	core := schema.GroupVersion{Version: "v1"}
 	return []Controller{
 		{
-			Name:  "serviceaccount-controller",
+			Name:  clusterroleaggregation.Name,
+			Needs: []schema.GroupVersionResource{{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"}},
+			New:   clusterroleaggregation.New,
+		},
+		{
+			Name:  serviceaccount.Name,
 			Needs: []schema.GroupVersionResource{core.WithResource("namespaces"), core.WithResource("serviceaccounts")},
 			New:   serviceaccount.New,
 		},

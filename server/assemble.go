@@ -71,6 +71,10 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 		return fmt.Errorf("loopback client: %w", err)
 	}
 	shared := informers.NewSharedInformerFactory(client, resync)
+	roles, err := c.authorize(config, shared)
+	if err != nil {
+		return err
+	}
 	resolver, err := c.resolver(config, shared)
 	if err != nil {
 		return err
@@ -79,7 +83,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 		return err
 	}
 	chain := &assembly{
-		options: c, config: config, informers: shared, resolver: resolver, proxy: s.frontProxy, etcd: upstream, etcdHealth: s.etcdHealth, stores: stores{},
+		options: c, config: config, informers: shared, resolver: resolver, roles: roles, proxy: s.frontProxy, etcd: upstream, etcdHealth: s.etcdHealth, stores: stores{},
 		streams: func(config *genericapiserver.Config) (*core.Streams, error) { return s.streams(c, config, client) },
 		decorate: func(getter generic.RESTOptionsGetter, uncached func(schema.GroupResource) bool) generic.RESTOptionsGetter {
 			return clients.RESTOptionsGetter(ctx, getter, uncached)

@@ -27,6 +27,7 @@ import (
 	"k8s.io/kube-openapi/pkg/common"
 
 	"github.com/stoa-project/stoa/registry/core"
+	"github.com/stoa-project/stoa/registry/kind"
 	"github.com/stoa-project/stoa/server/openapi"
 )
 
@@ -39,6 +40,7 @@ type assembly struct {
 	chain     func(http.Handler, *genericapiserver.Config) http.Handler
 	informers informers.SharedInformerFactory
 	resolver  webhook.ServiceResolver
+	roles     kind.RoleResolver
 	proxy     *frontProxy
 	// streams returns what subresources that send requests on need.
 	streams func(*genericapiserver.Config) (*core.Streams, error)

@@ -29,14 +29,6 @@ import (
 // resync is how often informers of the server go through their objects again.
 const resync = 10 * time.Minute
 
-// openPaths may be read by anyone: what the role system:public-info-viewer of
-// Kubernetes has.
-var openPaths = []string{"/healthz", "/livez", "/readyz", "/version", "/version/"} //nolint:gochecknoglobals // constant
-
-// discoveryPaths may be read by whoever is known: what the role system:discovery of
-// Kubernetes has.
-var discoveryPaths = []string{"/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*"} //nolint:gochecknoglobals // constant
-
 // types are a scheme and what reads and writes its types.
 type types struct {
 	scheme     *runtime.Scheme
@@ -72,11 +64,11 @@ func (c CompletedOptions) genericConfig(serving *genericapiserver.SecureServingI
 	if err := c.APIs.ApplyTo(config, servedVersions(c.Groups), c.types.scheme); err != nil {
 		return nil, fmt.Errorf("--runtime-config: %w", err)
 	}
-	return config, c.secure(config, clientCAs, proxy)
+	return config, c.authenticate(config, clientCAs, proxy)
 }
 
-// secure sets who is believed to be whom, and who may do what.
-func (c CompletedOptions) secure(config *genericapiserver.Config, clientCAs []dynamiccertificates.CAContentProvider, proxy *frontProxy) error {
+// authenticate sets who is believed to be whom.
+func (c CompletedOptions) authenticate(config *genericapiserver.Config, clientCAs []dynamiccertificates.CAContentProvider, proxy *frontProxy) error {
 	methods, err := proxy.authenticate(config)
 	if err != nil {
 		return err
@@ -95,9 +87,7 @@ func (c CompletedOptions) secure(config *genericapiserver.Config, clientCAs []dy
 	if c.Authentication.Anonymous {
 		config.Authentication.Authenticator = union.NewFailOnError(config.Authentication.Authenticator, anonymous.NewAuthenticator(nil))
 	}
-	config.RuleResolver = rules{c.Authorization}
-	config.Authorization.Authorizer, err = c.Authorization.authorizer()
-	return err
+	return nil
 }
 
 // serve makes the serving side of TLS from upstream's options, which know cipher

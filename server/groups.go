@@ -170,6 +170,7 @@ func (a *assembly) kindServer(config *genericapiserver.Config) kind.Server {
 	}
 	return kind.Server{
 		Gates:         gates,
+		Roles:         a.roles,
 		Options:       config.RESTOptionsGetter,
 		Etcd:          a.etcdHealth,
 		EventTTL:      a.options.Etcd.EventTTL,

@@ -31,7 +31,9 @@ const (
 	kubeletName = "apiserver-kubelet-client"
 	// adminUser is who the admin kubeconfig makes its holder.
 	adminUser = "stoa-admin"
-	// kubeletUser is whom the server is to kubelets, as with kubeadm.
+	// kubeletUser is whom the server is to kubelets, as with kubeadm. He may do there
+	// what the binding stoa:kubelet-api-admin says, and no more: who makes a node that
+	// points here, and a proxy request to it, is him.
 	kubeletUser = "kube-apiserver-kubelet-client"
 	// kubeconfigFile is the admin kubeconfig in the data folder.
 	kubeconfigFile = "admin.kubeconfig"
@@ -75,7 +77,7 @@ func newIdentity(ctx context.Context, c CompletedOptions) (*identity, error) {
 		return nil, err
 	}
 	if c.Kubelet.CertFile == "" {
-		pair, err := authority.EnsureClient(ctx, kubeletName, pki.Client{User: kubeletUser, Groups: []string{user.SystemPrivilegedGroup}})
+		pair, err := authority.EnsureClient(ctx, kubeletName, pki.Client{User: kubeletUser})
 		if err != nil {
 			return nil, err
 		}

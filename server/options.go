@@ -98,7 +98,7 @@ func NewOptions() *Options {
 		Etcd:            newEtcdOptions(),
 		Service:         newServiceOptions(),
 		Authentication:  newAuthenticationOptions(),
-		Authorization:   &AuthorizationOptions{},
+		Authorization:   newAuthorizationOptions(),
 		Kubelet:         newKubeletOptions(),
 		Admission:       newAdmissionOptions(),
 		Controllers:     controllers.NewOptions(),

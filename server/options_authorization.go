@@ -4,74 +4,89 @@
 package server
 
 import (
-	"context"
-	"slices"
+	"fmt"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
-	"k8s.io/apiserver/pkg/authorization/path"
 	authzunion "k8s.io/apiserver/pkg/authorization/union"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/informers"
+
+	"github.com/stoa-project/stoa/authz/rbac"
+	"github.com/stoa-project/stoa/registry/kind"
+	"github.com/stoa-project/stoa/server/bootstrap"
 )
 
 // The modes of authorization that the server knows.
 const (
 	ModeAlwaysAllow = "AlwaysAllow"
 	ModeAlwaysDeny  = "AlwaysDeny"
-	// ModeRBAC has no rules but those by which anyone may look at health and version, and the known at discovery.
+	// ModeRBAC allows what roles allow. Where they are not served, the default cluster
+	// roles and bindings of Kubernetes hold.
 	ModeRBAC = "RBAC"
 )
 
-// AuthorizationOptions say who may do what. Administrators may do everything.
+// Modes are those that the server knows.
+func Modes() []string { return []string{ModeAlwaysAllow, ModeAlwaysDeny, ModeRBAC} }
+
+// AuthorizationOptions say who may do what. The group system:masters may do
+// everything.
 type AuthorizationOptions struct {
 	// Modes are asked in this order, until one allows or denies. Those that the
-	// server does not know allow nothing. Empty: ModeRBAC.
+	// server does not know allow nothing.
 	Modes []string
 }
 
-// authorizer returns one that asks the modes.
-func (o *AuthorizationOptions) authorizer() (authorizer.Authorizer, error) {
+func newAuthorizationOptions() *AuthorizationOptions {
+	return &AuthorizationOptions{Modes: []string{ModeRBAC}}
+}
+
+// authorize sets who may do what, and returns who knows about roles.
+func (c CompletedOptions) authorize(config *genericapiserver.Config, factory informers.SharedInformerFactory) (kind.RoleResolver, error) {
 	all := []authzunion.NamedAuthorizer{{
 		AuthorizerName: "masters", Authorizer: authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup),
 	}}
-	modes := o.Modes
-	if len(modes) == 0 {
-		modes = []string{ModeRBAC}
+	roles, err := c.roles(config, factory)
+	if err != nil {
+		return nil, err
 	}
-	for _, mode := range modes {
+	var rules []authorizer.RuleResolver
+	add := func(mode string, a interface {
+		authorizer.Authorizer
+		authorizer.RuleResolver
+	}) {
+		all, rules = append(all, authzunion.NamedAuthorizer{AuthorizerName: mode, Authorizer: a}), append(rules, a)
+	}
+	for _, mode := range c.Authorization.Modes {
 		switch mode {
 		case ModeAlwaysAllow:
-			all = append(all, authzunion.NamedAuthorizer{AuthorizerName: mode, Authorizer: authorizerfactory.NewAlwaysAllowAuthorizer()})
+			add(mode, authorizerfactory.NewAlwaysAllowAuthorizer())
 		case ModeAlwaysDeny:
-			all = append(all, authzunion.NamedAuthorizer{AuthorizerName: mode, Authorizer: authorizerfactory.NewAlwaysDenyAuthorizer()})
+			add(mode, authorizerfactory.NewAlwaysDenyAuthorizer())
 		case ModeRBAC:
-			open, err := readers()
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, open...)
+			add(mode, roles)
 		}
 	}
-	return authzunion.New(all...)
+	if config.Authorization.Authorizer, err = authzunion.New(all...); err != nil {
+		return nil, fmt.Errorf("authorization: %w", err)
+	}
+	config.RuleResolver = authzunion.NewRuleResolvers(rules...)
+	return roles, nil
 }
 
-// readers lets everybody read the open paths, and those who are known discovery.
-func readers() ([]authzunion.NamedAuthorizer, error) {
-	open, err := path.NewAuthorizer(openPaths)
+// roles returns what knows the roles that are stored, or the default ones if none are.
+func (c CompletedOptions) roles(config *genericapiserver.Config, factory informers.SharedInformerFactory) (*rbac.Authorizer, error) {
+	v1 := schema.GroupVersion{Group: "rbac.authorization.k8s.io", Version: "v1"}
+	if servesAll(c.Groups, config, []schema.GroupVersionResource{
+		v1.WithResource("roles"), v1.WithResource("rolebindings"), v1.WithResource("clusterroles"), v1.WithResource("clusterrolebindings"),
+	}) {
+		return rbac.New(factory.Rbac().V1())
+	}
+	roles, bindings, err := bootstrap.ClusterAccess()
 	if err != nil {
 		return nil, err
 	}
-	discovery, err := path.NewAuthorizer(discoveryPaths)
-	if err != nil {
-		return nil, err
-	}
-	known := authorizer.AuthorizerFunc(func(ctx context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
-		if !slices.Contains(a.GetUser().GetGroups(), user.AllAuthenticated) {
-			return authorizer.DecisionNoOpinion, "", nil
-		}
-		return discovery.Authorize(ctx, a)
-	})
-	return []authzunion.NamedAuthorizer{
-		{AuthorizerName: "paths", Authorizer: open}, {AuthorizerName: "discovery", Authorizer: known},
-	}, nil
+	return rbac.NewFixed(roles, bindings)
 }

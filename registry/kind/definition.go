@@ -62,6 +62,11 @@ type Definition[T any] struct {
 
 	// Strategy holds what is special to the kind.
 	Strategy Strategy[T]
+	// Permit says whether the user of the request in ctx may write what is in the
+	// object, for kinds that give rights away. It is called before anything else of a
+	// create, with old nil, and of an update of the main endpoint; obj need not have its
+	// namespace yet. Unset: who may write the kind may write anything.
+	Permit func(ctx context.Context, server Server, obj, old *T) error
 	// Subresources edit one part of the object each. Status needs none.
 	Subresources []Subresource[T]
 

@@ -34,6 +34,7 @@ type definition struct {
 	Extra                               func(*runtime.Scheme, *REST) map[string]rest.Storage
 	Main                                func(*REST) rest.Storage
 	Tune                                func(*genericregistry.Store)
+	Permit                              func(ctx context.Context, server Server, obj, old runtime.Object) error
 	is                                  func(runtime.Object) bool
 	newObject                           func() runtime.Object
 	assign                              func(to, from runtime.Object)
@@ -109,6 +110,11 @@ func erase[T any, PT Object[T]](d Definition[T]) definition {
 		is:        is[T],
 		newObject: func() runtime.Object { return PT(new(T)) },
 		assign:    func(to, from runtime.Object) { *typed[T](to) = *typed[T](from) },
+	}
+	if d.Permit != nil {
+		out.Permit = func(ctx context.Context, server Server, obj, old runtime.Object) error {
+			return d.Permit(ctx, server, typed[T](obj), typed[T](old))
+		}
 	}
 	for _, s := range d.Subresources {
 		out.Subresources = append(out.Subresources, subresource{

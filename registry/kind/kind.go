@@ -193,7 +193,11 @@ func (k *kind) store(scheme *runtime.Scheme, server Server) (*REST, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &REST{Store: store, shortNames: k.ShortNames, categories: k.Categories}, nil
+	out := &REST{Store: store, shortNames: k.ShortNames, categories: k.Categories}
+	if k.Permit != nil {
+		out.permit = func(ctx context.Context, obj, old runtime.Object) error { return k.Permit(ctx, server, obj, old) }
+	}
+	return out, nil
 }
 
 // versions are those in which the kind may be served: all but the hub.

@@ -17,6 +17,7 @@ import (
 type REST struct {
 	*genericregistry.Store
 	shortNames, categories []string
+	permit                 func(ctx context.Context, obj, old runtime.Object) error // may be nil
 }
 
 var (
@@ -33,6 +34,26 @@ func (r *REST) ShortNames() []string { return r.shortNames }
 
 // Categories implements rest.CategoriesProvider.
 func (r *REST) Categories() []string { return r.categories }
+
+// Create implements rest.Creature.
+func (r *REST) Create(ctx context.Context, obj runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
+	if r.permit != nil {
+		if err := r.permit(ctx, obj, nil); err != nil {
+			return nil, err
+		}
+	}
+	return r.Store.Create(ctx, obj, validate, options)
+}
+
+// Update implements rest.Updater.
+func (r *REST) Update(ctx context.Context, name string, info rest.UpdatedObjectInfo, create rest.ValidateObjectFunc, update rest.ValidateObjectUpdateFunc, forceCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	if r.permit != nil {
+		info = rest.WrapUpdatedObjectInfo(info, func(ctx context.Context, obj, old runtime.Object) (runtime.Object, error) {
+			return obj, r.permit(ctx, obj, old)
+		})
+	}
+	return r.Store.Update(ctx, name, info, create, update, forceCreate, options)
+}
 
 // updateREST serves PUT on a subresource. It never creates the parent.
 type updateREST struct{ store *genericregistry.Store }

@@ -7,7 +7,9 @@ import (
 	"context"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/client-go/rest"
@@ -27,6 +29,8 @@ type Server struct {
 	// Rules is nil if nobody can tell.
 	Authorizer authorizer.Authorizer
 	Rules      authorizer.RuleResolver
+	// Roles resolves the roles of the group rbac.authorization.k8s.io.
+	Roles RoleResolver
 	// Authenticator says who sent a request. Audiences are those that a token is for
 	// when it does not name any.
 	Authenticator authenticator.Request
@@ -34,4 +38,14 @@ type Server struct {
 	// Loopback is how to be a client of the server itself, who may do everything, for
 	// objects of other groups. Nil if there is no way.
 	Loopback *rest.Config
+}
+
+// RoleResolver knows roles and who has them.
+type RoleResolver interface {
+	// Rules returns the rules of the role that a binding in a namespace names; a
+	// cluster role binding is in none. The error is that of a get.
+	Rules(ref rbacv1.RoleRef, namespace string) ([]rbacv1.PolicyRule, error)
+	// PolicyRules returns the rules that hold for a user in a namespace. With an error
+	// they are those that are known.
+	PolicyRules(who user.Info, namespace string) ([]rbacv1.PolicyRule, error)
 }

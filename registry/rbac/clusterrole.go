@@ -30,6 +30,10 @@ func ClusterRoles() kind.Kind {
 				return validation.ValidateClusterRoleUpdate((*rbacv1.ClusterRole)(obj), (*rbacv1.ClusterRole)(old))
 			},
 		},
+		Permit: func(ctx context.Context, server kind.Server, obj, old *rbac.ClusterRole) error {
+			aggregates := obj.AggregationRule != nil || old != nil && old.AggregationRule != nil
+			return permitRole(ctx, server, "clusterroles", obj, was(old), obj.Rules, aggregates)
+		},
 		Columns: roleColumns[rbac.ClusterRole](),
 	})
 }

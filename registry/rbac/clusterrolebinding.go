@@ -31,6 +31,9 @@ func ClusterRoleBindings() kind.Kind {
 				return validation.ValidateClusterRoleBindingUpdate((*rbacv1.ClusterRoleBinding)(obj), (*rbacv1.ClusterRoleBinding)(old))
 			},
 		},
+		Permit: func(ctx context.Context, server kind.Server, obj, old *rbac.ClusterRoleBinding) error {
+			return permitBinding(ctx, server, "clusterrolebindings", obj, was(old), obj.RoleRef)
+		},
 		Columns: bindingColumns("clusterRoleBinding", func(b *rbac.ClusterRoleBinding) (rbacv1.RoleRef, []rbacv1.Subject) { return b.RoleRef, b.Subjects }),
 	})
 }

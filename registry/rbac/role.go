@@ -28,6 +28,9 @@ func Roles() kind.Kind {
 				return validation.ValidateRole((*rbacv1.Role)(obj))
 			},
 		},
+		Permit: func(ctx context.Context, server kind.Server, obj, old *rbac.Role) error {
+			return permitRole(ctx, server, "roles", obj, was(old), obj.Rules, false)
+		},
 		Columns: roleColumns[rbac.Role](),
 	})
 }

@@ -32,6 +32,9 @@ func RoleBindings() kind.Kind {
 				return validation.ValidateRoleBindingUpdate((*rbacv1.RoleBinding)(obj), (*rbacv1.RoleBinding)(old))
 			},
 		},
+		Permit: func(ctx context.Context, server kind.Server, obj, old *rbac.RoleBinding) error {
+			return permitBinding(ctx, server, "rolebindings", obj, was(old), obj.RoleRef)
+		},
 		Columns: bindingColumns("roleBinding", func(b *rbac.RoleBinding) (rbacv1.RoleRef, []rbacv1.Subject) { return b.RoleRef, b.Subjects }),
 	})
 }

@@ -75,6 +75,15 @@ func accessObjects(a *access) []Object {
 	return out
 }
 
+// ClusterAccess returns the default cluster roles and their bindings.
+func ClusterAccess() ([]*rbacv1.ClusterRole, []*rbacv1.ClusterRoleBinding, error) {
+	a, err := readAccess(rolesText)
+	if err != nil {
+		return nil, nil, err
+	}
+	return a.clusterRoles, a.clusterRoleBindings, nil
+}
+
 // flowObjects are those of the library. Some the server cannot do without; the others
 // are only suggested.
 func flowObjects() []Object {

@@ -191,10 +191,16 @@ var upstream = map[string]form{
 	"watch-cache-sizes":                            list,
 }
 
-// unsafe are flags whose function protects data. They are not accepted without it.
+// unsafe are flags whose function protects something, and what would happen without
+// it. They are not accepted.
 //
 //nolint:gochecknoglobals // constant
-var unsafe = map[string]bool{"encryption-provider-config": true, "encryption-provider-config-automatic-reload": true}
+var unsafe = map[string]string{
+	"authentication-config":                       "others would be let in than it says",
+	"authorization-config":                        "others would be allowed more than it says",
+	"encryption-provider-config":                  "objects would be stored as they are",
+	"encryption-provider-config-automatic-reload": "objects would be stored as they are",
+}
 
 // plugins are the admission plugins of kube-apiserver 1.37.
 //

@@ -99,7 +99,7 @@ func (o *Options) addOwnFlags(sections *cliflag.NamedFlagSets) {
 	serving.Lookup("tls-cert-file").Usage = "File containing the default x509 Certificate for HTTPS. (CA cert, if any, concatenated after server cert). If HTTPS serving is enabled, and --tls-cert-file and --tls-private-key-file are not provided, a self-signed certificate and key are generated for the public address and saved to the directory specified by --cert-dir."
 
 	access := sections.FlagSet(sectionAccess)
-	access.StringSliceVar(&o.Server.Authorization.Modes, "authorization-mode", o.Server.Authorization.Modes, "Ordered list of plug-ins to do authorization on secure port. Comma-delimited list of: "+strings.Join(modes, ",")+". Not there yet are ABAC, Node and Webhook, which allow nothing, and the rules of RBAC: it lets everybody look at health and version, and the group system:masters do everything.")
+	access.StringSliceVar(&o.Server.Authorization.Modes, "authorization-mode", o.Server.Authorization.Modes, "Ordered list of plug-ins to do authorization on secure port. Comma-delimited list of: "+strings.Join(modes, ",")+". Not there yet are ABAC, Node and Webhook, which allow nothing.")
 
 	tokens := sections.FlagSet(sectionTokens)
 	tokens.StringArrayVar(&o.Tokens.Issuers, "service-account-issuer", nil, "Identifier of the service account token issuer. This value is a string or URI.")
@@ -137,15 +137,12 @@ func addIgnored(fs *pflag.FlagSet, name string) {
 func (o *Options) Warnings() []string {
 	var out []string
 	o.flags.VisitAll(func(f *pflag.Flag) {
-		if f.Changed && o.ignored[f.Name] && !unsafe[f.Name] {
+		if f.Changed && o.ignored[f.Name] && unsafe[f.Name] == "" {
 			out = append(out, fmt.Sprintf("--%s has no effect yet", f.Name))
 		}
 	})
 	for _, mode := range o.Server.Authorization.Modes {
-		switch mode {
-		case server.ModeRBAC:
-			out = append(out, "--authorization-mode: the rules of RBAC have no effect yet, only system:masters may do anything but look at health and version")
-		case "ABAC", "Node", "Webhook":
+		if !slices.Contains(server.Modes(), mode) {
 			out = append(out, fmt.Sprintf("--authorization-mode: %s allows nothing yet", mode))
 		}
 	}
@@ -174,8 +171,8 @@ func (o *Options) Validate() []error {
 		errs = append(errs, errors.New("--etcd-servers must be specified"))
 	}
 	o.flags.VisitAll(func(f *pflag.Flag) {
-		if f.Changed && unsafe[f.Name] && o.ignored[f.Name] {
-			errs = append(errs, fmt.Errorf("--%s is not implemented yet, and objects would be stored as they are", f.Name))
+		if f.Changed && unsafe[f.Name] != "" && o.ignored[f.Name] {
+			errs = append(errs, fmt.Errorf("--%s is not implemented yet, and %s", f.Name, unsafe[f.Name]))
 		}
 	})
 	errs = append(errs, validateModes(o.Server.Authorization.Modes)...)

@@ -100,7 +100,6 @@ func TestWarnings(t *testing.T) {
 	want := []string{
 		"--audit-log-path has no effect yet", "--permit-port-sharing has no effect yet", "--token-auth-file has no effect yet",
 		"--authorization-mode: Node allows nothing yet",
-		"--authorization-mode: the rules of RBAC have no effect yet, only system:masters may do anything but look at health and version",
 		"--enable-admission-plugins: there is no ImagePolicyWebhook yet",
 	}
 	if diff := cmp.Diff(want, o.Warnings()); diff != "" {

@@ -128,7 +128,7 @@ func TestImpersonation(t *testing.T) {
 		t.Errorf("message (-want +got):\n%s", diff)
 	}
 	got = do(t, request{path: "/version", header: as, config: anonymous()})
-	want = `users.authentication.k8s.io "bob" is forbidden: User "system:anonymous" cannot impersonate:user-info resource "users" in API group "authentication.k8s.io" at the cluster scope`
+	want = `forbidden: User "system:anonymous" cannot impersonate-on:user-info:get path "/version"`
 	if diff := cmp.Diff(want, got.status(t).Message); diff != "" {
 		t.Errorf("message (-want +got):\n%s", diff)
 	}

@@ -73,6 +73,9 @@ func TestMain(m *testing.M) {
 // process, whichever test made them.
 func leakOptions() []goleak.Option {
 	return []goleak.Option{
+		// A write that came while plugins were not ready waits for them up to 10 s, though the server is gone.
+		goleak.IgnoreAnyFunction("k8s.io/apiserver/pkg/admission.(*Handler).WaitForReady"),
+		goleak.IgnoreAnyFunction("k8s.io/apiserver/pkg/endpoints/handlers/finisher.finishRequest.func2.1"), // whose request that is
 		goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*clientConnReadLoop).run"),
 		goleak.IgnoreAnyFunction("net/http.(*http2clientConnReadLoop).run"),
 		goleak.IgnoreAnyFunction("net/http/internal/http2.(*clientConnReadLoop).run"),
