@@ -64,7 +64,7 @@ func TestSeeder(t *testing.T) {
 	}
 	first, count := run()
 	if count != 141+4+1 {
-		t.Errorf("%d objects, want 146", count)
+		t.Errorf("%d objects, want 147", count)
 	}
 	role := func() *rbacv1.ClusterRole {
 		t.Helper()
@@ -98,8 +98,8 @@ func TestSeeder(t *testing.T) {
 	if _, err := client.Delete(t.Context(), path.Join("/test/namespaces", metav1.NamespacePublic)); err != nil {
 		t.Fatal(err)
 	}
-	if _, count := run(); count != 146 {
-		t.Errorf("%d objects after one was deleted, want 146", count)
+	if _, count := run(); count != 147 {
+		t.Errorf("%d objects after one was deleted, want 147", count)
 	}
 	mended := role()
 	if mended.UID != made.UID || !slices.ContainsFunc(mended.Rules, func(r rbacv1.PolicyRule) bool { return slices.Contains(r.NonResourceURLs, "/mine") }) ||
