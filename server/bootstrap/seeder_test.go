@@ -62,10 +62,10 @@ func TestSeeder(t *testing.T) {
 		}
 		return r.Header.Revision, r.Count
 	}
-	const objects = 141 + 1 + 4 + 1 // roles and bindings of Kubernetes, an own one, namespaces, trust
+	const wanted = 141 + 1 + 4 + 1 // roles and bindings of Kubernetes, an own one, namespaces, trust
 	first, count := run()
-	if count != objects {
-		t.Errorf("%d objects, want %d", count, objects)
+	if count != wanted {
+		t.Errorf("%d objects, want %d", count, wanted)
 	}
 	role := func() *rbacv1.ClusterRole {
 		t.Helper()
@@ -99,8 +99,8 @@ func TestSeeder(t *testing.T) {
 	if _, err := client.Delete(t.Context(), path.Join("/test/namespaces", metav1.NamespacePublic)); err != nil {
 		t.Fatal(err)
 	}
-	if _, count := run(); count != objects {
-		t.Errorf("%d objects after one was deleted, want %d", count, objects)
+	if _, count := run(); count != wanted {
+		t.Errorf("%d objects after one was deleted, want %d", count, wanted)
 	}
 	mended := role()
 	if mended.UID != made.UID || !slices.ContainsFunc(mended.Rules, func(r rbacv1.PolicyRule) bool { return slices.Contains(r.NonResourceURLs, "/mine") }) ||
