@@ -19,6 +19,8 @@ import (
 const (
 	nameField      = "metadata.name"
 	namespaceField = "metadata.namespace"
+	// unnamed stands for the name of a field where selectors cannot name it.
+	unnamed = "-"
 )
 
 // Field is a field that a field selector may name.
@@ -99,7 +101,11 @@ func (k *kind) addFieldLabels(scheme *runtime.Scheme, version schema.GroupVersio
 		known[namespaceField] = namespaceField
 	}
 	for _, f := range k.Fields {
-		known[cmp.Or(f.Names[version.String()], f.Path)] = f.Path
+		name := cmp.Or(f.Names[version.String()], f.Path)
+		if name == unnamed {
+			continue
+		}
+		known[name] = f.Path
 		if f.Alias != "" {
 			known[f.Alias] = f.Path
 		}
