@@ -139,10 +139,11 @@ func (r *evictionREST) evictUnguarded(ctx context.Context, name string, options 
 		if !over && !pinned(options) {
 			own = pin(options, pod.ResourceVersion)
 		}
-		done = true
-		return r.delete(ctx, name, own)
+		err = r.delete(ctx, name, own)
+		done = err == nil
+		return err
 	})
-	return pod, done && err == nil, err
+	return pod, done, err
 }
 
 // evictGuarded deletes a pod if its budget allows it. A failure is an answer, not an

@@ -7,14 +7,22 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"sync"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/stoa-project/stoa/apis/core"
+	registry "github.com/stoa-project/stoa/registry/core"
+	"github.com/stoa-project/stoa/registry/kind"
+	"github.com/stoa-project/stoa/server"
 	"github.com/stoa-project/stoa/stoatest"
 )
 
@@ -152,4 +160,72 @@ func TestEviction(t *testing.T) {
 			t.Errorf("got %v, want an internal error", err)
 		}
 	})
+}
+
+// startingPods is the status of pods, of which one starts just before it is marked for
+// its eviction.
+type startingPods struct {
+	rest.Patcher
+	rest.Storage
+	once *sync.Once
+}
+
+func (s startingPods) New() runtime.Object { return s.Patcher.New() }
+
+func (s startingPods) Update(ctx context.Context, name string, obj rest.UpdatedObjectInfo, create rest.ValidateObjectFunc, update rest.ValidateObjectUpdateFunc, force bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	var err error
+	s.once.Do(func() {
+		start := rest.DefaultUpdatedObjectInfo(nil, func(_ context.Context, _, old runtime.Object) (runtime.Object, error) {
+			pod := old.(*core.Pod).DeepCopy()
+			pod.Status.Phase = corev1.PodRunning
+			pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue})
+			return pod, nil
+		})
+		_, _, err = s.Patcher.Update(ctx, name, start, rest.ValidateAllObjectFunc, rest.ValidateAllObjectUpdateFunc, false, &metav1.UpdateOptions{})
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return s.Patcher.Update(ctx, name, obj, create, update, force, options)
+}
+
+// A pod that starts while it is evicted is one that runs: its budget is asked, and
+// without one it goes.
+func TestEvictionOfStartingPod(t *testing.T) {
+	t.Parallel()
+	for name, wantAllowed := range map[string]bool{"without a budget": true, "with a budget": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			group := registry.Group()
+			join := group.Join
+			group.Join = func(server kind.Server, paths map[string]rest.Storage) error {
+				status := paths["pods/status"]
+				defer func() { paths["pods/status"] = status }()
+				paths["pods/status"] = startingPods{status.(rest.Patcher), status, &sync.Once{}}
+				return join(server, paths)
+			}
+			client := kubernetes.NewForConfigOrDie(stoatest.Start(t, stoatest.WithOptions(func(o *server.Options) {
+				o.Groups[slices.IndexFunc(o.Groups, func(g kind.Group) bool { return g.Name == "" })] = group
+			})).Config())
+			pods := client.CoreV1().Pods("default")
+			_, err := pods.Create(t.Context(), &corev1.Pod{
+				ObjectMeta: metav1.ObjectMeta{Name: "starting", Labels: map[string]string{"app": "starting"}},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "i"}}},
+			}, metav1.CreateOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !wantAllowed {
+				addBudget(t, client, "none", "starting", 0)
+			}
+			err = pods.EvictV1(t.Context(), &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: "starting"}})
+			_, left := pods.Get(t.Context(), "starting", metav1.GetOptions{})
+			switch {
+			case wantAllowed && (err != nil || !apierrors.IsNotFound(left)):
+				t.Errorf("error %v; a read of the pod: %v, want not found", err, left)
+			case !wantAllowed && (!apierrors.IsTooManyRequests(err) || left != nil):
+				t.Errorf("error %v, want too many requests; a read of the pod: %v", err, left)
+			}
+		})
+	}
 }
