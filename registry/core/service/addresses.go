@@ -27,8 +27,8 @@ const (
 	managedBy = "ipallocator.k8s.io"
 	// DefaultCIDR is the name of the ServiceCIDR with the ranges of the flags.
 	DefaultCIDR = "kubernetes"
-	// blindTries is how many addresses of a block are tried before the taken ones are
-	// read. In a block that is half full, one in 256 comes that far.
+	// blindTries is how many addresses are tried before the taken ones are read. In a
+	// block that is half full, one search in 256 comes that far.
 	blindTries = 8
 )
 
@@ -105,9 +105,10 @@ func (a *addresses) claimAny(ctx context.Context, svc *corev1.Service, family co
 	if err != nil {
 		return netip.Addr{}, err
 	}
+	s := search{addresses: a, svc: svc, taken: map[netip.Addr]bool{}}
 	for _, b := range blocks {
 		for _, part := range b.bands() {
-			ip, err := a.claimIn(ctx, svc, b, part)
+			ip, err := s.claimIn(ctx, b, part)
 			if !errors.Is(err, errFull) {
 				return ip, err
 			}
@@ -116,30 +117,35 @@ func (a *addresses) claimAny(ctx context.Context, svc *corev1.Service, family co
 	return netip.Addr{}, errFull
 }
 
+// search looks for one free address.
+type search struct {
+	*addresses
+	svc *corev1.Service
+	// taken are addresses that cannot be had: those that were tried, and all when they
+	// have been read.
+	taken map[netip.Addr]bool
+	read  bool
+}
+
 // claimIn takes a free address of a part of a block: one of a few at random, or else
 // one that is not among those taken.
-func (a *addresses) claimIn(ctx context.Context, svc *corev1.Service, b block, part band) (netip.Addr, error) {
-	var taken map[string]bool
-	var got netip.Addr
-	err := errFull
-	tries := 0
+func (s *search) claimIn(ctx context.Context, b block, part band) (netip.Addr, error) {
+	got, err := netip.Addr{}, errFull
 	b.each(part, func(ip netip.Addr) bool {
-		if tries == blindTries {
-			names, listErr := a.taken(ctx)
-			if listErr != nil {
-				err = listErr
+		if !s.read && len(s.taken) == blindTries {
+			if readErr := s.readTaken(ctx); readErr != nil {
+				err = readErr
 				return true
 			}
-			taken = names
 		}
-		if taken[ip.String()] {
+		if s.taken[ip] {
 			return false
 		}
-		tries++
-		switch createErr := a.create(ctx, svc, ip); {
+		switch createErr := s.create(ctx, s.svc, ip); {
 		case createErr == nil:
 			got, err = ip, nil
 		case errors.Is(createErr, errAllocated):
+			s.taken[ip] = true
 			return false
 		default:
 			err = createErr
@@ -149,17 +155,20 @@ func (a *addresses) claimIn(ctx context.Context, svc *corev1.Service, b block, p
 	return got, err
 }
 
-// taken returns the names of all addresses.
-func (a *addresses) taken(ctx context.Context) (map[string]bool, error) {
-	list, err := a.list(ctx)
+// readTaken reads which addresses are taken. Those that others take later are found
+// when they are tried.
+func (s *search) readTaken(ctx context.Context) error {
+	list, err := s.list(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	names := make(map[string]bool, len(list.Items))
 	for i := range list.Items {
-		names[list.Items[i].Name] = true
+		if ip, err := netip.ParseAddr(list.Items[i].Name); err == nil {
+			s.taken[ip] = true
+		}
 	}
-	return names, nil
+	s.read = true
+	return nil
 }
 
 func (a *addresses) list(ctx context.Context) (*networking.IPAddressList, error) {

@@ -35,9 +35,22 @@ var errChanged = errors.New("node ports changed during the repair")
 
 // Repair makes claims agree with services: a service keeps what it has, and what no
 // service has becomes free after a while. Every server may do it at any time, but
-// one does it once at a time.
+// one does it once at a time. It reads claims before services, so that one which a
+// create has just made is not seen without the other.
 func (a *Allocator) Repair(ctx context.Context) error {
-	return errors.Join(a.repairPorts(ctx), a.repairIPs(ctx))
+	ports := &core.RangeAllocation{}
+	if err := a.ports.store.Get(ctx, portsKey, storage.GetOptions{IgnoreNotFound: true}, ports); err != nil {
+		return fmt.Errorf("read node ports: %w", err)
+	}
+	addresses, err := a.addresses.list(ctx)
+	if err != nil {
+		return err
+	}
+	services, err := a.listServices(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.repairPorts(ctx, ports, services), a.repairIPs(ctx, addresses, services))
 }
 
 func (a *Allocator) listServices(ctx context.Context) ([]*corev1.Service, error) {
@@ -52,17 +65,7 @@ func (a *Allocator) listServices(ctx context.Context) ([]*corev1.Service, error)
 	return out, nil
 }
 
-// repairIPs reads addresses before services, so that one which a create has just
-// claimed is not seen without the other.
-func (a *Allocator) repairIPs(ctx context.Context) error {
-	claimed, err := a.addresses.list(ctx)
-	if err != nil {
-		return err
-	}
-	services, err := a.listServices(ctx)
-	if err != nil {
-		return err
-	}
+func (a *Allocator) repairIPs(ctx context.Context, claimed *networking.IPAddressList, services []*corev1.Service) error {
 	logger := klog.FromContext(ctx)
 	byName := map[string]*networking.IPAddress{}
 	for i := range claimed.Items {
@@ -122,15 +125,7 @@ func (a *addresses) remove(ctx context.Context, address *networking.IPAddress) e
 
 // repairPorts writes which ports are taken anew. A port that no service has stays
 // taken for a few repairs, as a create may be about to write its service.
-func (a *Allocator) repairPorts(ctx context.Context) error {
-	before := &core.RangeAllocation{}
-	if err := a.ports.store.Get(ctx, portsKey, storage.GetOptions{IgnoreNotFound: true}, before); err != nil {
-		return fmt.Errorf("read node ports: %w", err)
-	}
-	services, err := a.listServices(ctx)
-	if err != nil {
-		return err
-	}
+func (a *Allocator) repairPorts(ctx context.Context, before *core.RangeAllocation, services []*corev1.Service) error {
 	used := map[int32]*corev1.Service{}
 	for _, svc := range services {
 		ports := nodePorts(svc)
@@ -150,7 +145,7 @@ func (a *Allocator) repairPorts(ctx context.Context) error {
 			leaks[port] = a.leaks[port] + 1
 		}
 	}
-	err = a.ports.store.GuaranteedUpdate(ctx, portsKey, &core.RangeAllocation{}, true, nil,
+	err := a.ports.store.GuaranteedUpdate(ctx, portsKey, &core.RangeAllocation{}, true, nil,
 		storage.SimpleUpdate(func(obj runtime.Object) (runtime.Object, error) {
 			stored := obj.(*core.RangeAllocation)
 			if stored.ResourceVersion != before.ResourceVersion {

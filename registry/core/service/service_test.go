@@ -296,6 +296,49 @@ func TestConcurrency(t *testing.T) {
 	}
 }
 
+// countingStore counts how often a store is listed.
+type countingStore struct {
+	storage.Interface
+	lists int
+}
+
+func (s *countingStore) GetList(ctx context.Context, key string, options storage.ListOptions, list runtime.Object) error {
+	s.lists++
+	return s.Interface.GetList(ctx, key, options, list)
+}
+
+// However many addresses are taken, they are listed once for a service.
+func TestListsOfFullRange(t *testing.T) {
+	t.Parallel()
+	a := newAllocator(t, somePorts, "10.0.0.0/24")
+	counted := &countingStore{Interface: a.addresses.ips}
+	a.addresses.ips = counted
+	b := newBlock(netip.MustParsePrefix("10.0.0.0/24"))
+	last := b.at(b.static) // not one of those left to users
+	for n := range b.size {
+		if ip := b.at(n); ip != last {
+			if err := a.addresses.create(t.Context(), newService("all", corev1.ServiceTypeClusterIP), ip); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	svc := newService("last", corev1.ServiceTypeClusterIP)
+	if err := a.write(t, svc, nil); err != nil || svc.Spec.ClusterIP != last.String() {
+		t.Errorf("got %q, %v, want %s", svc.Spec.ClusterIP, err, last)
+	}
+	if counted.lists > 1 {
+		t.Errorf("the addresses were listed %d times for the last one", counted.lists)
+	}
+	counted.lists = 0
+	const want = "Internal error occurred: failed to allocate a serviceIP: range is full"
+	if err := a.write(t, newService("more", corev1.ServiceTypeClusterIP), nil); err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	if counted.lists != 1 {
+		t.Errorf("the addresses were listed %d times to see that all are taken, want once", counted.lists)
+	}
+}
+
 func TestDualStack(t *testing.T) {
 	t.Parallel()
 	a := newAllocator(t, somePorts, "fd00::/112", "10.0.0.0/24")
@@ -399,9 +442,15 @@ func TestRepair(t *testing.T) {
 	if _, err := a.ports.claim(t.Context(), []portRequest{{want: 30002, set: func(int32) {}}}); err != nil {
 		t.Fatal(err)
 	}
+	services := &countingStore{Interface: a.services}
+	a.services = services
 	for range leakRepairs {
+		services.lists = 0
 		if err := a.Repair(t.Context()); err != nil {
 			t.Fatal(err)
+		}
+		if services.lists != 1 {
+			t.Errorf("a repair listed services %d times, want once", services.lists)
 		}
 		if ips, ports := a.claimed(t); !slices.Equal(ips, []string{"10.0.0.11", "10.0.0.5"}) || !slices.Equal(ports, []int32{30001, 30002}) {
 			t.Fatalf("claimed %v and %v", ips, ports)
