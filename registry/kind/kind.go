@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -206,11 +207,22 @@ func (k *kind) versions(scheme *runtime.Scheme) []schema.GroupVersion {
 	return slices.DeleteFunc(all, func(gv schema.GroupVersion) bool { return gv.Version == runtime.APIVersionInternal })
 }
 
-// part returns the storage of a subresource. It shares everything with the store
-// but the strategy of updates.
+// part returns the storage of a subresource. It shares everything with the main store
+// but the strategy of updates. The hooks for an object that is read or gone are those
+// that the main store has when they are called: a server sets them after this.
 func (k *kind) part(scheme *runtime.Scheme, main *genericregistry.Store, sub subresource) rest.Storage {
 	store := *main
 	store.CreateStrategy = nil
+	store.Decorator = func(obj runtime.Object) {
+		if main.Decorator != nil {
+			main.Decorator(obj)
+		}
+	}
+	store.AfterDelete = func(obj runtime.Object, options *metav1.DeleteOptions) {
+		if main.AfterDelete != nil {
+			main.AfterDelete(obj, options)
+		}
+	}
 	store.UpdateStrategy = partStrategy{
 		DeclarativeValidation: rest.DeclarativeValidation{Scheme: scheme},
 		kind:                  k, sub: sub, declared: k.declares(scheme, sub.Name),

@@ -79,7 +79,8 @@ func New(c Config) (*Allocator, error) {
 	return a, err
 }
 
-// Attach makes a store of services claim and give back.
+// Attach makes a store of services claim and give back. Subresources share the hooks
+// for services that are read or gone; they change nothing that is claimed.
 func (a *Allocator) Attach(store *genericregistry.Store) {
 	store.BeginCreate = func(ctx context.Context, obj runtime.Object, options *metav1.CreateOptions) (genericregistry.FinishFunc, error) {
 		t := a.begin((*corev1.Service)(obj.(*core.Service)), options.DryRun)
