@@ -30,6 +30,7 @@ func Namespaces() kind.Kind {
 		StatusMetadata:      true, // as in Kubernetes, here and in the next three
 		NoGeneration:        true,
 		UnconditionalUpdate: true,
+		ReturnsDeleted:      true,
 		Subresources: []kind.Subresource[core.Namespace]{{
 			Name: "finalize", Path: []string{"spec", "finalizers"}, UpdateOnly: true, Metadata: true,
 			Part: kind.PartOf(func(n *core.Namespace) *[]corev1.FinalizerName { return &n.Spec.Finalizers }),
@@ -58,7 +59,6 @@ func Namespaces() kind.Kind {
 			{Path: "status.phase", Value: func(n *core.Namespace) string { return string(n.Status.Phase) }},
 		},
 		Tune: func(store *genericregistry.Store) {
-			store.ReturnDeletedObject = true
 			store.ShouldDeleteDuringUpdate = func(ctx context.Context, key string, obj, existing runtime.Object) bool {
 				return len(obj.(*core.Namespace).Spec.Finalizers) == 0 &&
 					genericregistry.ShouldDeleteDuringUpdate(ctx, key, obj, existing)

@@ -24,9 +24,10 @@ func PersistentVolumes() kind.Kind {
 		ClusterScoped:       true,
 		Spec:                kind.PartOf(func(p *core.PersistentVolume) *corev1.PersistentVolumeSpec { return &p.Spec }),
 		Status:              kind.PartOf(func(p *core.PersistentVolume) *corev1.PersistentVolumeStatus { return &p.Status }),
-		StatusMetadata:      true, // as in Kubernetes, here and in the next two
+		StatusMetadata:      true, // as in Kubernetes, here and in the next three
 		NoGeneration:        true,
 		UnconditionalUpdate: true,
+		ReturnsDeleted:      true,
 		Strategy: kind.Strategy[core.PersistentVolume]{
 			Prepare: prepareVolume,
 			Validate: func(_ context.Context, obj *core.PersistentVolume) field.ErrorList {

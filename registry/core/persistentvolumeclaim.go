@@ -21,9 +21,10 @@ func PersistentVolumeClaims() kind.Kind {
 		Kind: "PersistentVolumeClaim", Plural: "persistentvolumeclaims", ShortNames: []string{"pvc"},
 		Spec:                kind.PartOf(func(p *core.PersistentVolumeClaim) *corev1.PersistentVolumeClaimSpec { return &p.Spec }),
 		Status:              kind.PartOf(func(p *core.PersistentVolumeClaim) *corev1.PersistentVolumeClaimStatus { return &p.Status }),
-		StatusMetadata:      true, // as in Kubernetes, here and in the next two
+		StatusMetadata:      true, // as in Kubernetes, here and in the next three
 		NoGeneration:        true,
 		UnconditionalUpdate: true,
+		ReturnsDeleted:      true,
 		Strategy: kind.Strategy[core.PersistentVolumeClaim]{
 			Prepare: prepareClaim,
 			Validate: func(_ context.Context, obj *core.PersistentVolumeClaim) field.ErrorList {

@@ -28,8 +28,9 @@ func Pods() kind.Kind {
 		Kind: "Pod", Plural: "pods", ShortNames: []string{"po"}, Categories: []string{"all"},
 		Spec:                kind.PartOf(func(p *core.Pod) *corev1.PodSpec { return &p.Spec }),
 		Status:              kind.PartOf(func(p *core.Pod) *corev1.PodStatus { return &p.Status }),
-		StatusMetadata:      true, // as in Kubernetes, here and in the next
+		StatusMetadata:      true, // as in Kubernetes, here and in the next two
 		UnconditionalUpdate: true,
+		ReturnsDeleted:      true,
 		Strategy: kind.Strategy[core.Pod]{
 			Prepare: preparePod,
 			Validate: func(_ context.Context, obj *core.Pod) field.ErrorList {

@@ -27,7 +27,8 @@ func PodTemplates() kind.Kind {
 	return kind.New(kind.Definition[core.PodTemplate]{
 		Kind: "PodTemplate", Plural: "podtemplates",
 		Spec:                kind.PartOf(template),
-		UnconditionalUpdate: true, // as in Kubernetes
+		UnconditionalUpdate: true, // as in Kubernetes, here and in the next
+		ReturnsDeleted:      true,
 		Strategy: kind.Strategy[core.PodTemplate]{
 			Prepare: podtemplate.DropDisabled(template),
 			Validate: func(_ context.Context, obj *core.PodTemplate) field.ErrorList {

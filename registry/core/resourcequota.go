@@ -24,9 +24,10 @@ func ResourceQuotas() kind.Kind {
 		Kind: "ResourceQuota", Plural: "resourcequotas", ShortNames: []string{"quota"},
 		Spec:                kind.PartOf(func(r *core.ResourceQuota) *corev1.ResourceQuotaSpec { return &r.Spec }),
 		Status:              kind.PartOf(func(r *core.ResourceQuota) *corev1.ResourceQuotaStatus { return &r.Status }),
-		StatusMetadata:      true, // as in Kubernetes, here and in the next two
+		StatusMetadata:      true, // as in Kubernetes, here and in the next three
 		NoGeneration:        true,
 		UnconditionalUpdate: true,
+		ReturnsDeleted:      true,
 		Strategy: kind.Strategy[core.ResourceQuota]{
 			Validate: func(_ context.Context, obj *core.ResourceQuota) field.ErrorList {
 				return validation.ValidateResourceQuota((*corev1.ResourceQuota)(obj))

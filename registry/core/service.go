@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 
 	"github.com/stoa-project/stoa/apis/core"
 	"github.com/stoa-project/stoa/apis/core/validation"
@@ -26,13 +25,14 @@ import (
 func Services() kind.Kind {
 	return kind.New(kind.Definition[core.Service]{
 		Kind: "Service", Plural: "services", ShortNames: []string{"svc"}, Categories: []string{"all"},
-		Prefix:              "services/specs", // as in Kubernetes, here and in the next five
+		Prefix:              "services/specs", // as in Kubernetes, here and in the next seven
 		Spec:                kind.PartOf(func(s *core.Service) *corev1.ServiceSpec { return &s.Spec }),
 		Status:              kind.PartOf(func(s *core.Service) *corev1.ServiceStatus { return &s.Status }),
 		StatusMetadata:      true,
 		NoGeneration:        true,
 		CreateOnUpdate:      true,
 		UnconditionalUpdate: true,
+		ReturnsDeleted:      true,
 		Strategy: kind.Strategy[core.Service]{
 			ValidateName: validation.ValidateServiceName,
 			Prepare: func(_ context.Context, obj, old *core.Service) {
@@ -76,7 +76,6 @@ func Services() kind.Kind {
 			{Path: "spec.clusterIP", Value: func(s *core.Service) string { return s.Spec.ClusterIP }},
 			{Path: "spec.type", Value: func(s *core.Service) string { return string(s.Spec.Type) }},
 		},
-		Tune: func(store *genericregistry.Store) { store.ReturnDeletedObject = true }, // as in Kubernetes
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 func ServiceAccounts() kind.Kind {
 	return kind.New(kind.Definition[core.ServiceAccount]{
 		Kind: "ServiceAccount", Plural: "serviceaccounts", ShortNames: []string{"sa"},
+		ReturnsDeleted: true, // as in Kubernetes
 		Strategy: kind.Strategy[core.ServiceAccount]{
 			// A secret is named and nothing more.
 			Prepare: func(_ context.Context, obj, _ *core.ServiceAccount) {

@@ -89,6 +89,10 @@ type Definition[T any] struct {
 	// there. Unset: it is refused. A kind that sets it says why.
 	UnconditionalUpdate bool
 
+	// ReturnsDeleted answers a delete with the object that is gone, as some kinds of
+	// Kubernetes do. Unset: with a Status.
+	ReturnsDeleted bool
+
 	// GarbageCollection is what a delete that names no policy does with dependents.
 	// Unset: what depends on the object is deleted after it.
 	GarbageCollection func(ctx context.Context) rest.GarbageCollectionPolicy

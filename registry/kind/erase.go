@@ -22,6 +22,7 @@ type definition struct {
 	ClusterScoped                       bool
 	NoGeneration, StatusMetadata        bool
 	StatusOnCreate, Expires             bool
+	ReturnsDeleted                      bool
 	CreateOnUpdate, UnconditionalUpdate bool
 	Spec, Status                        part
 	Strategy                            strategy
@@ -102,7 +103,7 @@ func erase[T any, PT Object[T]](d Definition[T]) definition {
 		Kind: d.Kind, Plural: d.Plural, Singular: d.Singular, Prefix: d.Prefix,
 		ShortNames: d.ShortNames, Categories: d.Categories, ClusterScoped: d.ClusterScoped,
 		NoGeneration: d.NoGeneration, StatusMetadata: d.StatusMetadata,
-		StatusOnCreate: d.StatusOnCreate, Expires: d.Expires,
+		StatusOnCreate: d.StatusOnCreate, Expires: d.Expires, ReturnsDeleted: d.ReturnsDeleted,
 		CreateOnUpdate: d.CreateOnUpdate, UnconditionalUpdate: d.UnconditionalUpdate,
 		Spec: erasePart(d.Spec), Status: erasePart(d.Status), Strategy: eraseStrategy(d.Strategy),
 		Columns: eraseColumns(d.Columns), Paths: d.Paths, GarbageCollection: d.GarbageCollection,

@@ -180,6 +180,7 @@ func (k *kind) store(scheme *runtime.Scheme, server Server) (*REST, error) {
 		DeleteStrategy:            newDeleteStrategy(strategy),
 		ResetFieldsStrategy:       strategy,
 		TableConvertor:            k.table,
+		ReturnDeletedObject:       k.ReturnsDeleted,
 	}
 	if k.Expires {
 		store.TTLFunc = func(runtime.Object, uint64, bool) (uint64, error) { return uint64(server.EventTTL.Seconds()), nil }

@@ -20,7 +20,8 @@ func deviceClasses() kind.Kind {
 		Kind: "DeviceClass", Plural: "deviceclasses",
 		ClusterScoped:       true,
 		Spec:                kind.PartOf(func(d *resource.DeviceClass) *resourcev1.DeviceClassSpec { return &d.Spec }),
-		UnconditionalUpdate: true, // as in Kubernetes
+		UnconditionalUpdate: true, // as in Kubernetes, here and in the next
+		ReturnsDeleted:      true,
 		Strategy: kind.Strategy[resource.DeviceClass]{
 			// The tags of the type judge the name.
 			ValidateName: func(string, bool) []string { return nil },

@@ -23,8 +23,9 @@ func resourceClaims(admins *administrators) kind.Kind {
 		Kind: "ResourceClaim", Plural: "resourceclaims",
 		Spec:                kind.PartOf(func(r *resource.ResourceClaim) *resourcev1.ResourceClaimSpec { return &r.Spec }),
 		Status:              kind.PartOf(func(r *resource.ResourceClaim) *resourcev1.ResourceClaimStatus { return &r.Status }),
-		NoGeneration:        true, // as in Kubernetes, here and in the next
+		NoGeneration:        true, // as in Kubernetes, here and in the next two
 		UnconditionalUpdate: true,
+		ReturnsDeleted:      true,
 		Strategy: kind.Strategy[resource.ResourceClaim]{
 			Prepare: func(_ context.Context, obj, old *resource.ResourceClaim) {
 				var before *resourcev1.DeviceClaim

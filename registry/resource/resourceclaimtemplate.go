@@ -18,7 +18,8 @@ import (
 func resourceClaimTemplates(admins *administrators) kind.Kind {
 	return kind.New(kind.Definition[resource.ResourceClaimTemplate]{
 		Kind: "ResourceClaimTemplate", Plural: "resourceclaimtemplates",
-		UnconditionalUpdate: true, // as in Kubernetes
+		UnconditionalUpdate: true, // as in Kubernetes, here and in the next
+		ReturnsDeleted:      true,
 		Strategy: kind.Strategy[resource.ResourceClaimTemplate]{
 			Prepare: func(_ context.Context, obj, old *resource.ResourceClaimTemplate) {
 				var before *resourcev1.DeviceClaim

@@ -21,7 +21,8 @@ func resourceSlices() kind.Kind {
 		Kind: "ResourceSlice", Plural: "resourceslices",
 		ClusterScoped:       true,
 		Spec:                kind.PartOf(func(r *resource.ResourceSlice) *resourcev1.ResourceSliceSpec { return &r.Spec }),
-		UnconditionalUpdate: true, // as in Kubernetes
+		UnconditionalUpdate: true, // as in Kubernetes, here and in the next
+		ReturnsDeleted:      true,
 		Strategy: kind.Strategy[resource.ResourceSlice]{
 			Prepare: func(_ context.Context, obj, old *resource.ResourceSlice) {
 				var before *resourcev1.ResourceSliceSpec

@@ -21,9 +21,10 @@ import (
 func CSIDrivers() kind.Kind {
 	return kind.New(kind.Definition[storage.CSIDriver]{
 		Kind: "CSIDriver", Plural: "csidrivers",
-		ClusterScoped: true,
-		Spec:          kind.PartOf(func(c *storage.CSIDriver) *storagev1.CSIDriverSpec { return &c.Spec }),
-		NoGeneration:  true, // but see countChange
+		ClusterScoped:  true,
+		Spec:           kind.PartOf(func(c *storage.CSIDriver) *storagev1.CSIDriverSpec { return &c.Spec }),
+		NoGeneration:   true, // but see countChange
+		ReturnsDeleted: true, // as in Kubernetes
 		Strategy: kind.Strategy[storage.CSIDriver]{
 			Prepare: countChange,
 			Validate: func(_ context.Context, obj *storage.CSIDriver) field.ErrorList {

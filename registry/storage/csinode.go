@@ -19,10 +19,11 @@ import (
 func CSINodes() kind.Kind {
 	return kind.New(kind.Definition[storage.CSINode]{
 		Kind: "CSINode", Plural: "csinodes",
-		ClusterScoped: true,
-		Spec:          kind.PartOf(func(c *storage.CSINode) *storagev1.CSINodeSpec { return &c.Spec }),
-		Status:        kind.PartOf(func(c *storage.CSINode) *storagev1.CSINodeStatus { return &c.Status }),
-		NoGeneration:  true, // as in Kubernetes
+		ClusterScoped:  true,
+		Spec:           kind.PartOf(func(c *storage.CSINode) *storagev1.CSINodeSpec { return &c.Spec }),
+		Status:         kind.PartOf(func(c *storage.CSINode) *storagev1.CSINodeStatus { return &c.Status }),
+		NoGeneration:   true, // as in Kubernetes, here and in the next
+		ReturnsDeleted: true,
 		Strategy: kind.Strategy[storage.CSINode]{
 			Validate: func(_ context.Context, obj *storage.CSINode) field.ErrorList {
 				return validation.ValidateCSINode((*storagev1.CSINode)(obj))

@@ -29,7 +29,8 @@ func Classes() kind.Kind {
 	return kind.New(kind.Definition[storage.StorageClass]{
 		Kind: "StorageClass", Plural: "storageclasses", ShortNames: []string{"sc"},
 		ClusterScoped:       true,
-		UnconditionalUpdate: true, // as in Kubernetes
+		UnconditionalUpdate: true, // as in Kubernetes, here and in the next
+		ReturnsDeleted:      true,
 		Strategy: kind.Strategy[storage.StorageClass]{
 			Validate: func(_ context.Context, obj *storage.StorageClass) field.ErrorList {
 				return validation.ValidateStorageClass((*storagev1.StorageClass)(obj))

@@ -20,10 +20,11 @@ func VolumeAttachments() kind.Kind {
 	spec, status := storagev1.VolumeAttachmentSpec{}.SwaggerDoc(), storagev1.VolumeAttachmentStatus{}.SwaggerDoc()
 	return kind.New(kind.Definition[storage.VolumeAttachment]{
 		Kind: "VolumeAttachment", Plural: "volumeattachments",
-		ClusterScoped: true,
-		Spec:          kind.PartOf(func(v *storage.VolumeAttachment) *storagev1.VolumeAttachmentSpec { return &v.Spec }),
-		Status:        kind.PartOf(func(v *storage.VolumeAttachment) *storagev1.VolumeAttachmentStatus { return &v.Status }),
-		NoGeneration:  true, // as in Kubernetes
+		ClusterScoped:  true,
+		Spec:           kind.PartOf(func(v *storage.VolumeAttachment) *storagev1.VolumeAttachmentSpec { return &v.Spec }),
+		Status:         kind.PartOf(func(v *storage.VolumeAttachment) *storagev1.VolumeAttachmentStatus { return &v.Status }),
+		NoGeneration:   true, // as in Kubernetes, here and in the next
+		ReturnsDeleted: true,
 		Strategy: kind.Strategy[storage.VolumeAttachment]{
 			Validate: func(_ context.Context, obj *storage.VolumeAttachment) field.ErrorList {
 				return validation.ValidateVolumeAttachment((*storagev1.VolumeAttachment)(obj))

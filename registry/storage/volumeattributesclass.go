@@ -19,7 +19,8 @@ func VolumeAttributesClasses() kind.Kind {
 	return kind.New(kind.Definition[storage.VolumeAttributesClass]{
 		Kind: "VolumeAttributesClass", Plural: "volumeattributesclasses", ShortNames: []string{"vac"},
 		ClusterScoped:       true,
-		UnconditionalUpdate: true, // as in Kubernetes
+		UnconditionalUpdate: true, // as in Kubernetes, here and in the next
+		ReturnsDeleted:      true,
 		Strategy: kind.Strategy[storage.VolumeAttributesClass]{
 			Validate: func(_ context.Context, obj *storage.VolumeAttributesClass) field.ErrorList {
 				return validation.ValidateVolumeAttributesClass((*storagev1.VolumeAttributesClass)(obj))
