@@ -62,6 +62,9 @@ type Definition[T any] struct {
 
 	// Strategy holds what is special to the kind.
 	Strategy Strategy[T]
+	// StrategyFor returns the Strategy for a server, if it needs something of that
+	// server, such as a client. It is called once for each. Unset: it is Strategy.
+	StrategyFor func(Server) (Strategy[T], error)
 	// Permit says whether the user of the request in ctx may write what is in the
 	// object, for kinds that give rights away. It is called before anything else of a
 	// create, with old nil, and of an update of the main endpoint; obj need not have its

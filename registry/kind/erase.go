@@ -26,6 +26,7 @@ type definition struct {
 	CreateOnUpdate, UnconditionalUpdate bool
 	Spec, Status                        part
 	Strategy                            strategy
+	StrategyFor                         func(Server) (strategy, error)
 	Subresources                        []subresource
 	Scale                               *scale
 	Columns                             []column
@@ -115,6 +116,12 @@ func erase[T any, PT Object[T]](d Definition[T]) definition {
 	if d.Permit != nil {
 		out.Permit = func(ctx context.Context, server Server, obj, old runtime.Object) error {
 			return d.Permit(ctx, server, typed[T](obj), typed[T](old))
+		}
+	}
+	if d.StrategyFor != nil {
+		out.StrategyFor = func(server Server) (strategy, error) {
+			s, err := d.StrategyFor(server)
+			return eraseStrategy(s), err
 		}
 	}
 	for _, s := range d.Subresources {

@@ -122,6 +122,12 @@ func (k *kind) check() error {
 func (k *kind) storage(scheme *runtime.Scheme, group string, server Server) (map[string]rest.Storage, error) {
 	bound := *k
 	bound.group, bound.gates = group, server.Gates
+	if k.StrategyFor != nil {
+		var err error
+		if bound.Strategy, err = k.StrategyFor(server); err != nil {
+			return nil, fmt.Errorf("strategy of %s: %w", k.Plural, err)
+		}
+	}
 	return bound.build(scheme, server)
 }
 

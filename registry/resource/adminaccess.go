@@ -10,7 +10,6 @@ import (
 	resourcev1 "k8s.io/api/resource/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/apiserver/pkg/registry/rest"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/utils/ptr"
 
@@ -20,21 +19,20 @@ import (
 // administrators knows which namespaces may use devices that others use. It is a
 // label of the namespace, so those decide who may label namespaces.
 type administrators struct {
-	// namespaces is nil until the server is there, which is before any request.
+	// namespaces is nil if there is no way to them.
 	namespaces corev1client.NamespacesGetter
 }
 
-// join is Group.Join: it finds the way to the namespaces, which are of another group.
-func (a *administrators) join(server kind.Server, _ map[string]rest.Storage) error {
+// newAdministrators finds the way to the namespaces, which are of another group.
+func newAdministrators(server kind.Server) (*administrators, error) {
 	if server.Loopback == nil {
-		return nil
+		return &administrators{}, nil
 	}
 	client, err := corev1client.NewForConfig(server.Loopback)
 	if err != nil {
-		return fmt.Errorf("client for namespaces: %w", err)
+		return nil, fmt.Errorf("client for namespaces: %w", err)
 	}
-	a.namespaces = client
-	return nil
+	return &administrators{client}, nil
 }
 
 // validateRequests refuses admin access where it is not allowed. The path is the

@@ -12,17 +12,15 @@ import (
 // Group returns the group resource.k8s.io.
 func Group() kind.Group {
 	v1 := []string{"v1"}
-	admins := &administrators{}
 	return kind.Group{
 		Name:    resource.GroupName,
 		Install: kind.Types(resourcev1.AddToScheme),
 		Resources: []kind.Resource{
 			{Kind: deviceClasses(), Versions: v1},
 			{Kind: deviceTaintRules(), Versions: v1},
-			{Kind: resourceClaims(admins), Versions: v1},
-			{Kind: resourceClaimTemplates(admins), Versions: v1},
+			{Kind: resourceClaims(), Versions: v1},
+			{Kind: resourceClaimTemplates(), Versions: v1},
 			{Kind: resourceSlices(), Versions: v1},
 		},
-		Join: admins.join,
 	}
 }

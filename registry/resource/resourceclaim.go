@@ -18,7 +18,7 @@ import (
 )
 
 // resourceClaims returns the kind ResourceClaim.
-func resourceClaims(admins *administrators) kind.Kind {
+func resourceClaims() kind.Kind {
 	return kind.New(kind.Definition[resource.ResourceClaim]{
 		Kind: "ResourceClaim", Plural: "resourceclaims",
 		Spec:                kind.PartOf(func(r *resource.ResourceClaim) *resourcev1.ResourceClaimSpec { return &r.Spec }),
@@ -26,29 +26,7 @@ func resourceClaims(admins *administrators) kind.Kind {
 		NoGeneration:        true, // as in Kubernetes, here and in the next two
 		UnconditionalUpdate: true,
 		ReturnsDeleted:      true,
-		Strategy: kind.Strategy[resource.ResourceClaim]{
-			Prepare: func(_ context.Context, obj, old *resource.ResourceClaim) {
-				var before *resourcev1.DeviceClaim
-				if old != nil {
-					before = &old.Spec.Devices
-				}
-				dropClaimFields(&obj.Spec.Devices, before)
-			},
-			Validate: func(ctx context.Context, obj *resource.ResourceClaim) field.ErrorList {
-				return append(admins.validateRequests(ctx, obj.Namespace, obj.Spec.Devices.Requests),
-					validation.ValidateResourceClaim((*resourcev1.ResourceClaim)(obj))...)
-			},
-			// A tag says that spec may not change, and one that is stored is valid.
-			ValidateUpdate: func(context.Context, *resource.ResourceClaim, *resource.ResourceClaim) field.ErrorList { return nil },
-			PrepareStatus: func(_ context.Context, obj, old *resource.ResourceClaim) {
-				dropDeallocated(&obj.Status, &old.Status)
-				dropStatusFields(&obj.Status, &old.Status)
-			},
-			ValidateStatus: func(ctx context.Context, obj, old *resource.ResourceClaim) field.ErrorList {
-				return append(admins.validateResults(ctx, obj.Namespace, &obj.Status, &old.Status),
-					validation.ValidateResourceClaimStatus((*resourcev1.ResourceClaim)(obj), (*resourcev1.ResourceClaim)(old))...)
-			},
-		},
+		StrategyFor:         resourceClaimStrategy,
 		Columns: []kind.Column[resource.ResourceClaim]{
 			kind.Name[resource.ResourceClaim](),
 			{Name: "State", Description: "A summary of the current state (allocated, pending, reserved, etc.).",
@@ -56,6 +34,36 @@ func resourceClaims(admins *administrators) kind.Kind {
 			kind.Age[resource.ResourceClaim](),
 		},
 	})
+}
+
+func resourceClaimStrategy(server kind.Server) (kind.Strategy[resource.ResourceClaim], error) {
+	admins, err := newAdministrators(server)
+	if err != nil {
+		return kind.Strategy[resource.ResourceClaim]{}, err
+	}
+	return kind.Strategy[resource.ResourceClaim]{
+		Prepare: func(_ context.Context, obj, old *resource.ResourceClaim) {
+			var before *resourcev1.DeviceClaim
+			if old != nil {
+				before = &old.Spec.Devices
+			}
+			dropClaimFields(&obj.Spec.Devices, before)
+		},
+		Validate: func(ctx context.Context, obj *resource.ResourceClaim) field.ErrorList {
+			return append(admins.validateRequests(ctx, obj.Namespace, obj.Spec.Devices.Requests),
+				validation.ValidateResourceClaim((*resourcev1.ResourceClaim)(obj))...)
+		},
+		// A tag says that spec may not change, and one that is stored is valid.
+		ValidateUpdate: func(context.Context, *resource.ResourceClaim, *resource.ResourceClaim) field.ErrorList { return nil },
+		PrepareStatus: func(_ context.Context, obj, old *resource.ResourceClaim) {
+			dropDeallocated(&obj.Status, &old.Status)
+			dropStatusFields(&obj.Status, &old.Status)
+		},
+		ValidateStatus: func(ctx context.Context, obj, old *resource.ResourceClaim) field.ErrorList {
+			return append(admins.validateResults(ctx, obj.Namespace, &obj.Status, &old.Status),
+				validation.ValidateResourceClaimStatus((*resourcev1.ResourceClaim)(obj), (*resourcev1.ResourceClaim)(old))...)
+		},
+	}, nil
 }
 
 func claimState(r *resource.ResourceClaim) string {

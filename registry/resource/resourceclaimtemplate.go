@@ -15,26 +15,34 @@ import (
 )
 
 // resourceClaimTemplates returns the kind ResourceClaimTemplate.
-func resourceClaimTemplates(admins *administrators) kind.Kind {
+func resourceClaimTemplates() kind.Kind {
 	return kind.New(kind.Definition[resource.ResourceClaimTemplate]{
 		Kind: "ResourceClaimTemplate", Plural: "resourceclaimtemplates",
 		UnconditionalUpdate: true, // as in Kubernetes, here and in the next
 		ReturnsDeleted:      true,
-		Strategy: kind.Strategy[resource.ResourceClaimTemplate]{
-			Prepare: func(_ context.Context, obj, old *resource.ResourceClaimTemplate) {
-				var before *resourcev1.DeviceClaim
-				if old != nil {
-					before = &old.Spec.Spec.Devices
-				}
-				dropClaimFields(&obj.Spec.Spec.Devices, before)
-			},
-			Validate: func(ctx context.Context, obj *resource.ResourceClaimTemplate) field.ErrorList {
-				return append(admins.validateRequests(ctx, obj.Namespace, obj.Spec.Spec.Devices.Requests),
-					validation.ValidateResourceClaimTemplate((*resourcev1.ResourceClaimTemplate)(obj))...)
-			},
-			ValidateUpdate: func(_ context.Context, obj, old *resource.ResourceClaimTemplate) field.ErrorList {
-				return validation.ValidateResourceClaimTemplateUpdate((*resourcev1.ResourceClaimTemplate)(obj), (*resourcev1.ResourceClaimTemplate)(old))
-			},
-		},
+		StrategyFor:         resourceClaimTemplateStrategy,
 	})
+}
+
+func resourceClaimTemplateStrategy(server kind.Server) (kind.Strategy[resource.ResourceClaimTemplate], error) {
+	admins, err := newAdministrators(server)
+	if err != nil {
+		return kind.Strategy[resource.ResourceClaimTemplate]{}, err
+	}
+	return kind.Strategy[resource.ResourceClaimTemplate]{
+		Prepare: func(_ context.Context, obj, old *resource.ResourceClaimTemplate) {
+			var before *resourcev1.DeviceClaim
+			if old != nil {
+				before = &old.Spec.Spec.Devices
+			}
+			dropClaimFields(&obj.Spec.Spec.Devices, before)
+		},
+		Validate: func(ctx context.Context, obj *resource.ResourceClaimTemplate) field.ErrorList {
+			return append(admins.validateRequests(ctx, obj.Namespace, obj.Spec.Spec.Devices.Requests),
+				validation.ValidateResourceClaimTemplate((*resourcev1.ResourceClaimTemplate)(obj))...)
+		},
+		ValidateUpdate: func(_ context.Context, obj, old *resource.ResourceClaimTemplate) field.ErrorList {
+			return validation.ValidateResourceClaimTemplateUpdate((*resourcev1.ResourceClaimTemplate)(obj), (*resourcev1.ResourceClaimTemplate)(old))
+		},
+	}, nil
 }
