@@ -6,6 +6,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -40,6 +41,9 @@ const (
 	// kubeconfigEntry names cluster, user and context in it.
 	kubeconfigEntry = "stoa"
 )
+
+// ErrNoAdmin says that there is nobody to write a kubeconfig for.
+var ErrNoAdmin = errors.New("a server without a CA has no administrator")
 
 // identity is what a server proves itself with, and what its administrator does.
 type identity struct {
@@ -239,35 +243,49 @@ func (s *Server) setAdmin(pair *pki.Pair) {
 
 // writeAdminKubeconfig writes it into the data folder, if there is one.
 func (s *Server) writeAdminKubeconfig() error {
-	if s.dataDir == "" {
+	path := s.KubeconfigPath()
+	if path == "" {
 		return nil
 	}
-	return s.WriteKubeconfig(s.KubeconfigPath())
+	return s.WriteKubeconfig(path)
 }
 
-// KubeconfigPath is where the admin kubeconfig is; empty without a data folder.
+// KubeconfigPath is where the admin kubeconfig is; empty without a data folder and
+// for a server without a CA.
 func (s *Server) KubeconfigPath() string {
-	if s.dataDir == "" {
+	if s.dataDir == "" || s.identity.authority == nil {
 		return ""
 	}
 	return filepath.Join(s.dataDir, kubeconfigFile)
 }
 
-// WriteKubeconfig writes a kubeconfig with every right to path, with mode 0600.
+// WriteKubeconfig writes a kubeconfig with every right to path, with mode 0600. A
+// server without a CA has ErrNoAdmin.
 func (s *Server) WriteKubeconfig(path string) error {
-	return pki.WriteKubeconfig(path, s.kubeconfig())
+	k := s.kubeconfig()
+	if k.Client == nil {
+		return ErrNoAdmin
+	}
+	return pki.WriteKubeconfig(path, k)
 }
 
 // MergeKubeconfig adds the administrator to the kubeconfig that kubectl uses, and
-// returns the file that it changed.
+// returns the file that it changed. A server without a CA has ErrNoAdmin.
 func (s *Server) MergeKubeconfig() (string, error) {
-	return pki.MergeKubeconfig("", s.kubeconfig(), pki.CurrentIfNone)
+	k := s.kubeconfig()
+	if k.Client == nil {
+		return "", ErrNoAdmin
+	}
+	return pki.MergeKubeconfig("", k, pki.CurrentIfNone)
 }
 
-// AdminConfig returns a client configuration with every right and no throttling. A
-// server without a CA has none.
+// AdminConfig returns a client configuration with every right and no throttling; nil
+// for a server without a CA, which has no administrator.
 func (s *Server) AdminConfig() *rest.Config {
 	k := s.kubeconfig()
+	if k.Client == nil {
+		return nil
+	}
 	return &rest.Config{
 		Host: k.Server, QPS: -1,
 		TLSClientConfig: rest.TLSClientConfig{ServerName: k.ServerName, CAData: k.CA, CertData: k.Client.CertPEM, KeyData: k.Client.KeyPEM},

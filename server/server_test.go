@@ -11,6 +11,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
+	"io/fs"
 	"math/big"
 	"net"
 	"os"
@@ -200,6 +202,34 @@ func TestCloseWithoutRun(t *testing.T) {
 		}
 		s.Close()
 		s.Close()
+	}
+}
+
+// TestWithoutCA has no administrator, and says so.
+func TestWithoutCA(t *testing.T) {
+	t.Parallel()
+	dir, certs := t.TempDir(), t.TempDir()
+	s, err := server.New(t.Context(), options(t, func(o *server.Options) {
+		o.DataDir, o.WithoutCA, o.Serving.CertDir = dir, true, certs
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if config := s.AdminConfig(); config != nil {
+		t.Errorf("there is an administrator: %v", config)
+	}
+	if path := s.KubeconfigPath(); path != "" {
+		t.Errorf("there is a kubeconfig at %s", path)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "admin.kubeconfig")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a kubeconfig was written: %v", err)
+	}
+	if err := s.WriteKubeconfig(filepath.Join(dir, "other")); !errors.Is(err, server.ErrNoAdmin) {
+		t.Errorf("write: %v", err)
+	}
+	if _, err := s.MergeKubeconfig(); !errors.Is(err, server.ErrNoAdmin) {
+		t.Errorf("merge: %v", err)
 	}
 }
 
