@@ -79,7 +79,9 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	if err != nil {
 		return err
 	}
-	if err := c.admit(config, client, shared, resolver); err != nil {
+	end := make(closed)
+	s.closers = append(s.closers, func() { close(end) })
+	if err := c.admit(config, client, shared, resolver, end); err != nil {
 		return err
 	}
 	chain := &assembly{
@@ -92,7 +94,11 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	if s.generic, err = chain.build(ctx); err != nil {
 		return err
 	}
-	s.closers = append(s.closers, s.generic.Destroy) // Run does it too; a second time does nothing
+	s.closers = append(s.closers, func() {
+		if !s.ran.Load() {
+			discard(ctx, s.generic)
+		}
+	})
 	if err := s.addServices(ctx, c, config, chain.stores, raw); err != nil {
 		return err
 	}

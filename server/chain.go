@@ -58,15 +58,19 @@ type assembly struct {
 	stores  stores                               // of the own groups
 }
 
-// build makes the servers and returns the one in front.
-func (a *assembly) build(ctx context.Context) (*genericapiserver.GenericAPIServer, error) {
+// build makes the servers and returns the one in front. If it fails, it leaves none.
+func (a *assembly) build(ctx context.Context) (front *genericapiserver.GenericAPIServer, err error) {
+	defer func() {
+		if err != nil && len(a.members) > 0 {
+			discard(ctx, a.members[len(a.members)-1])
+		}
+	}()
 	a.chain, a.config.BuildHandlerChainFunc = a.config.BuildHandlerChainFunc, passOn
 	a.config.AggregatedDiscoveryGroupManager = aggregated.NewResourceManager("apis") // one for all
 	a.config.SkipOpenAPIInstallation = true                                          // publish does it
 	target := genericapiserver.NewEmptyDelegateWithCustomHandler(
 		notfoundhandler.New(a.options.types.codecs, genericfilters.NoMuxAndDiscoveryIncompleteKey))
 	if a.options.CustomResources {
-		var err error
 		if target, err = a.addCustomResources(target); err != nil {
 			return nil, err
 		}
@@ -75,8 +79,7 @@ func (a *assembly) build(ctx context.Context) (*genericapiserver.GenericAPIServe
 	if !a.options.Aggregation.Enabled {
 		config.BuildHandlerChainFunc = a.chain
 	}
-	front, err := config.Complete(a.informers).New("stoa", target)
-	if err != nil {
+	if front, err = config.Complete(a.informers).New("stoa", target); err != nil {
 		return nil, fmt.Errorf("assemble API server: %w", err)
 	}
 	a.members = append(a.members, front)
@@ -85,7 +88,6 @@ func (a *assembly) build(ctx context.Context) (*genericapiserver.GenericAPIServe
 		err = a.installGroups(front, &config, streams)
 	}
 	if err != nil {
-		front.Destroy()
 		return nil, err
 	}
 	if err := front.AddPostStartHook("storage-readiness", front.StorageReadinessHook.Hook); err != nil {

@@ -27,7 +27,9 @@ func (s *Server) addControllers(c CompletedOptions, config *genericapiserver.Con
 		}
 		run := controller.New(client, factory)
 		err = s.generic.AddPostStartHook("start-"+controller.Name, func(hook genericapiserver.PostStartHookContext) error {
-			go run(hook)
+			if hook.Err() == nil { // it has nothing to end before it runs
+				go run(hook)
+			}
 			return nil
 		})
 		if err != nil {

@@ -109,8 +109,8 @@ func (o *AdmissionOptions) AddFlags(flags *pflag.FlagSet) {
 }
 
 // admit adds the admission chain. Plugins use the loopback connection, but for the
-// webhooks that they call.
-func (c CompletedOptions) admit(config *genericapiserver.Config, client kubernetes.Interface, factory informers.SharedInformerFactory, resolver webhook.ServiceResolver) error {
+// webhooks that they call, and end with closed.
+func (c CompletedOptions) admit(config *genericapiserver.Config, client kubernetes.Interface, factory informers.SharedInformerFactory, resolver webhook.ServiceResolver, closed closed) error {
 	dynamicClient, err := dynamic.NewForConfig(config.LoopbackClientConfig)
 	if err != nil {
 		return fmt.Errorf("loopback client: %w", err)
@@ -123,7 +123,7 @@ func (c CompletedOptions) admit(config *genericapiserver.Config, client kubernet
 		}
 	}
 	err = chain.ApplyTo(config, factory, client, dynamicClient, config.FeatureGate, config.EffectiveVersion,
-		webhookinit.NewPluginInitializer(webhookAuth(config), resolver))
+		webhookinit.NewPluginInitializer(webhookAuth(config), resolver), closed)
 	if err != nil {
 		return fmt.Errorf("admission: %w", err)
 	}

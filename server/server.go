@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -44,6 +45,7 @@ type Server struct {
 	etcdHealth []func(context.Context) error
 	closers    []func()
 	closing    sync.Once
+	ran        atomic.Bool // Run ends what New began
 
 	listener   *listener
 	closeDelay time.Duration
@@ -114,6 +116,11 @@ func (s *Server) prepare(ctx context.Context, c CompletedOptions) (*genericapise
 	if err != nil {
 		return nil, err
 	}
+	s.closers = append(s.closers, func() {
+		if !s.ran.Load() {
+			discardCertificates(ctx, serving)
+		}
+	})
 	loopback, err := s.identity.loopback(ctx, serving)
 	if err != nil {
 		return nil, err
@@ -196,6 +203,7 @@ func startEmbedded(ctx context.Context, c CompletedOptions, clients *storage.Cli
 // watches end, within the limits of the options, and closes the server. The error
 // says what went wrong; nil if ctx ended.
 func (s *Server) Run(ctx context.Context) error {
+	s.ran.Store(true)
 	defer s.Close()
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
@@ -249,7 +257,9 @@ func (s *Server) closeConnections(ended <-chan struct{}) {
 }
 
 // Close undoes what New did, last first. Run does it too; a server that is never run
-// must be closed. A second call does nothing.
+// must be closed. What it has in memory ends soon after, but for two goroutines of
+// upstream's aggregator, which end only in one that was ready. A second call does
+// nothing.
 func (s *Server) Close() {
 	s.closing.Do(func() {
 		for _, undo := range slices.Backward(s.closers) {

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/goleak"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -202,6 +203,46 @@ func TestCloseWithoutRun(t *testing.T) {
 		}
 		s.Close()
 		s.Close()
+	}
+}
+
+// TestCloseLeavesNothing counts goroutines of servers that are never run. It is not
+// parallel: others would count.
+func TestCloseLeavesNothing(t *testing.T) { //nolint:paralleltest // see above
+	for name, tc := range map[string]struct {
+		change func(*server.Options)
+		// left is the queue of upstream's aggregator for discovery documents, which only
+		// a server that was ready ends.
+		left int
+	}{
+		"all":            {change: func(*server.Options) {}, left: 2},
+		"no definitions": {change: func(o *server.Options) { o.CustomResources = false }, left: 2},
+		"no aggregation": {change: func(o *server.Options) { o.Aggregation.Enabled = false }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ignore := goleak.IgnoreCurrent()
+			s, err := server.New(t.Context(), options(t, func(o *server.Options) {
+				o.DataDir = t.TempDir()
+				tc.change(o)
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Close()
+			// These end by themselves, or are the process's.
+			err = goleak.Find(ignore,
+				goleak.IgnoreAnyFunction("k8s.io/apiserver/pkg/storage/cacher.(*watchCache).waitUntilFreshLocked.func2"),
+				goleak.IgnoreTopFunction("k8s.io/klog/v2.(*flushDaemon).run.func1"),
+				goleak.IgnoreAnyFunction("k8s.io/apimachinery/pkg/util/wait.Forever"),
+				goleak.IgnoreAnyFunction("k8s.io/apiserver/pkg/admission/plugin/policy/mutating/patch.(*typeConverterManager).Run"))
+			left := 0
+			if err != nil {
+				left = strings.Count(err.Error(), "Goroutine ")
+			}
+			if left != tc.left {
+				t.Errorf("%d goroutines are left, want %d: %v", left, tc.left, err)
+			}
+		})
 	}
 }
 
