@@ -75,8 +75,10 @@ func (s *Server) addServices(ctx context.Context, c CompletedOptions, config *ge
 		return err
 	}
 	return s.generic.AddPostStartHook("bootstrap-controller", func(hook genericapiserver.PostStartHookContext) error {
-		persist(hook, "Could not make the service of the server, trying again", ensureService)
-		go wait.UntilWithContext(hook, logged("Could not keep the service of the server", own.Ensure), bootstrap.LeaseInterval)
+		// A server that cannot have its service is of use all the same, and it takes
+		// other requests to mend what is wrong, so readiness waits for one attempt.
+		first := ensureService(hook)
+		go keepService(hook, first, own.Ensure)
 		if endpoints != nil {
 			go func() {
 				if s.WaitReady(hook) == nil {
@@ -165,6 +167,23 @@ func persist(ctx context.Context, message string, do func(context.Context) error
 		}
 		return err == nil, nil
 	})
+}
+
+// keepService makes the service of the server until it is there, less and less often,
+// and then keeps it. first is the outcome of the first attempt.
+func keepService(ctx context.Context, first error, ensure func(context.Context) error) {
+	backoff := wait.Backoff{Duration: retryInterval, Factor: 2, Steps: 4, Cap: bootstrap.LeaseInterval}
+	for err := first; err != nil; err = ensure(ctx) {
+		if ctx.Err() == nil {
+			klog.FromContext(ctx).Error(err, "Could not make the service of the server, trying again; until then pods do not reach the server by it")
+		}
+		if !sleep(ctx, backoff.Step()) {
+			return
+		}
+	}
+	for sleep(ctx, bootstrap.LeaseInterval) {
+		logged("Could not keep the service of the server", ensure)(ctx)
+	}
 }
 
 func logged(message string, do func(context.Context) error) func(context.Context) {

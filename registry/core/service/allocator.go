@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -51,6 +52,7 @@ type Allocator struct {
 	services        storage.Interface
 	servicesPath    string
 	leaks           map[int32]int // of the repair of ports, see repairPorts
+	mismatch        sync.Once     // tells that the default ServiceCIDR has other ranges
 }
 
 // New returns an allocator.

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/storage"
+	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/apis/networking"
 )
@@ -24,7 +25,8 @@ func (a *Allocator) FirstIP() netip.Addr { return newBlock(a.addresses.ranges[0]
 
 // EnsureCIDR makes the ServiceCIDR with the ranges of the server, if it is not there,
 // and says that it is ready, if it has these ranges and nobody has said anything. One
-// with other ranges stays as it is: changing them is for an administrator.
+// with other ranges stays as it is, and is told of once: changing them is for an
+// administrator.
 func (a *Allocator) EnsureCIDR(ctx context.Context) error {
 	var cidrs []string
 	for _, r := range a.addresses.ranges {
@@ -52,6 +54,12 @@ func (a *Allocator) EnsureCIDR(ctx context.Context) error {
 			return fmt.Errorf("make the default service CIDR: %w", err)
 		}
 		return nil
+	}
+	if !slices.Equal(obj.Spec.CIDRs, cidrs) {
+		a.mismatch.Do(func() {
+			klog.FromContext(ctx).Info("The default ServiceCIDR is not what --service-cluster-ip-range says, and holds: set the flag to match it, or delete it and let the server make it anew",
+				"name", DefaultCIDR, "stored", obj.Spec.CIDRs, "flag", cidrs)
+		})
 	}
 	if settled(obj) {
 		return nil
