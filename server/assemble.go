@@ -57,13 +57,12 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	config.RESTOptionsGetter = clients.RESTOptionsGetter(ctx, config.RESTOptionsGetter, func(gr schema.GroupResource) bool {
 		return uncached(gr) || kind.Uncached(c.Groups, gr)
 	})
-	trust, err := s.extensionAuthentication()
+	defaults, err := startDefaults(ctx, c, config, clients, s.extensionAuthentication)
 	if err != nil {
 		return err
 	}
-	defaults, err := startDefaults(ctx, c, config, clients, trust)
-	if err != nil {
-		return err
+	for _, ca := range s.authorities() {
+		ca.AddListener(defaults)
 	}
 
 	client, err := kubernetes.NewForConfig(config.LoopbackClientConfig)

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 	"k8s.io/klog/v2"
 
@@ -21,21 +22,28 @@ import (
 	"github.com/stoa-project/stoa/server/storage"
 )
 
-// maintenance is how often the objects of flow control are put right while the server runs.
+// maintenance is how often the objects of flow control, and what extension servers
+// learn about clients, are put right while the server runs.
 const maintenance = time.Minute
 
 // defaults makes the default objects of a server.
 type defaults struct {
 	seeder  *bootstrap.Seeder
 	objects []bootstrap.Object
+	// trust is what extension servers learn about clients now; changed says that it is
+	// something else than before.
+	trust   func() (map[string]string, error)
+	changed chan struct{}
 	// first is the outcome of the first attempt, which runs while the stores are made.
 	first chan error
 }
 
+var _ dynamiccertificates.Listener = (*defaults)(nil)
+
 // startDefaults begins to make the default objects. trust is what extension servers
-// learn about clients.
-func startDefaults(ctx context.Context, c CompletedOptions, config *genericapiserver.Config, clients *storage.Clients, trust map[string]string) (*defaults, error) {
-	objects, err := bootstrap.Objects(trust)
+// learn about clients at the moment.
+func startDefaults(ctx context.Context, c CompletedOptions, config *genericapiserver.Config, clients *storage.Clients, trust func() (map[string]string, error)) (*defaults, error) {
+	objects, err := bootstrap.Objects()
 	if err != nil {
 		return nil, fmt.Errorf("default objects: %w", err)
 	}
@@ -52,10 +60,29 @@ func startDefaults(ctx context.Context, c CompletedOptions, config *genericapise
 			Serves: func(resource schema.GroupVersionResource) bool { return serves(c.Groups, config, resource) },
 		},
 		objects: objects,
+		trust:   trust,
+		changed: make(chan struct{}, 1),
 		first:   make(chan error, 1),
 	}
-	go func() { d.first <- d.seeder.Run(ctx, d.objects) }()
+	go func() { d.first <- d.run(ctx, d.objects) }()
 	return d, nil
+}
+
+// Enqueue implements dynamiccertificates.Listener: authorities have changed.
+func (d *defaults) Enqueue() {
+	select {
+	case d.changed <- struct{}{}:
+	default: // somebody has said so
+	}
+}
+
+// run makes objects be there, and what extension servers learn be right.
+func (d *defaults) run(ctx context.Context, objects []bootstrap.Object) error {
+	trust, err := d.trust()
+	if err != nil {
+		return err
+	}
+	return d.seeder.Run(ctx, append(slices.Clone(objects), bootstrap.Trust(trust)))
 }
 
 // hook lets the server be ready once there are namespaces, and goes on until all
@@ -80,7 +107,7 @@ func (d *defaults) hook(ctx genericapiserver.PostStartHookContext) error {
 }
 
 // maintain tries until all objects are there, less and less often, and then keeps
-// those of flow control.
+// those of flow control and what extension servers learn.
 func (d *defaults) maintain(ctx context.Context, err error) {
 	logger := klog.FromContext(ctx)
 	backoff := wait.Backoff{Duration: retryInterval, Factor: 2, Steps: 7, Cap: maintenance}
@@ -89,12 +116,23 @@ func (d *defaults) maintain(ctx context.Context, err error) {
 		if !sleep(ctx, backoff.Step()) {
 			return
 		}
-		err = d.seeder.Run(ctx, d.objects)
+		err = d.run(ctx, d.objects)
 	}
 	flow := bootstrap.Only(d.objects, flowcontrolv1.GroupName)
-	for sleep(ctx, maintenance) {
-		if err := d.seeder.Run(ctx, flow); err != nil && ctx.Err() == nil {
-			logger.V(2).Info("Could not maintain the objects of flow control", "err", err)
+	tick := time.NewTicker(maintenance)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.changed:
+			if err := d.run(ctx, nil); err != nil && ctx.Err() == nil {
+				logger.Error(err, "Could not tell extension servers which authorities sign clients now, trying again within a minute")
+			}
+		case <-tick.C:
+			if err := d.run(ctx, flow); err != nil && ctx.Err() == nil {
+				logger.V(2).Info("Could not maintain the objects of flow control, and what extension servers learn about clients", "err", err)
+			}
 		}
 	}
 }

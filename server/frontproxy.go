@@ -131,16 +131,28 @@ func (p *frontProxy) authenticate(config *genericapiserver.Config) ([]authentica
 	})}, nil
 }
 
+// authorities are those that sign clients and proxies.
+func (s *Server) authorities() []dynamiccertificates.CAContentProvider {
+	out := slices.Clone(s.clientCAs)
+	if s.frontProxy.trusted != nil {
+		out = append(out, s.frontProxy.trusted.CAContentProvider)
+	}
+	return out
+}
+
 // extensionAuthentication is the data of the ConfigMap
 // kube-system/extension-apiserver-authentication, from which aggregated servers
-// learn whom to believe.
+// learn whom to believe. Files of authorities are read again when they change.
 func (s *Server) extensionAuthentication() (map[string]string, error) {
 	out := map[string]string{}
-	var clientCAs [][]byte
+	var clientCAs bytes.Buffer
 	for _, ca := range s.clientCAs {
-		clientCAs = append(clientCAs, bytes.TrimSpace(ca.CurrentCABundleContent()))
+		clientCAs.Write(bytes.TrimSpace(ca.CurrentCABundleContent()))
+		clientCAs.WriteByte('\n')
 	}
-	out["client-ca-file"] = string(bytes.Join(clientCAs, []byte("\n"))) + "\n"
+	if clientCAs.Len() > 0 {
+		out["client-ca-file"] = clientCAs.String()
+	}
 	trusted := s.frontProxy.trusted
 	if trusted == nil {
 		return out, nil

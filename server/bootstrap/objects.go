@@ -33,9 +33,9 @@ type Object struct {
 	Reconcile func(want, have object) (object, error)
 }
 
-// Objects returns all default objects. trust is the data of the config map from which
-// extension servers learn whom to believe.
-func Objects(trust map[string]string) ([]Object, error) {
+// Objects returns the default objects that are the same for every server; Trust has
+// the other one.
+func Objects() ([]Object, error) {
 	access, err := readAccess(rolesText)
 	if err != nil {
 		return nil, err
@@ -43,8 +43,7 @@ func Objects(trust map[string]string) ([]Object, error) {
 	out := namespaces()
 	out = append(out, accessObjects(access)...)
 	out = append(out, flowObjects()...)
-	out = append(out, priorityClasses()...)
-	return append(out, trustObject(trust)), nil
+	return append(out, priorityClasses()...), nil
 }
 
 func namespaces() []Object {

@@ -133,12 +133,17 @@ func TestReconcileTrust(t *testing.T) {
 		}
 		return c
 	}
-	want := trustObject(map[string]string{"client-ca-file": own, "requestheader-allowed-names": "[\"a\"]"}).Want
+	want := Trust(map[string]string{"client-ca-file": own, "requestheader-allowed-names": "[\"a\"]"}).Want
 	names := []string{"requestheader-allowed-names", "[\"a\"]"}
 	checkReconciled(t, reconcileTrust, want, config(own, names...), nil)
 	checkReconciled(t, reconcileTrust, want, config(other+own, append(names, "more", "x")...), nil)
 	checkReconciled(t, reconcileTrust, want, config(expired+other), config(other+own, names...))
 	checkReconciled(t, reconcileTrust, want, &corev1.ConfigMap{}, config(own, names...))
+	for stored, expected := range map[string]string{
+		`["b","c"]`: `["b","c","a"]`, `["b","b"]`: `["b","a"]`, `[]`: `["a"]`, `no list`: `["a"]`, `["a", "b"]`: `["a","b"]`,
+	} {
+		checkReconciled(t, reconcileTrust, want, config(own, names[0], stored), config(own, names[0], expected))
+	}
 }
 
 func certificate(t *testing.T, lifetime time.Duration) string {

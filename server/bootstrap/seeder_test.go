@@ -47,10 +47,11 @@ func TestSeeder(t *testing.T) {
 			return r.Group != "flowcontrol.apiserver.k8s.io" && r.Group != "scheduling.k8s.io"
 		},
 	}
-	objects, err := Objects(map[string]string{"client-ca-file": certificate(t, 1<<40)})
+	objects, err := Objects()
 	if err != nil {
 		t.Fatal(err)
 	}
+	objects = append(objects, Trust(map[string]string{"client-ca-file": certificate(t, 1<<40)}))
 	run := func() (revision, count int64) {
 		t.Helper()
 		if err := seeder.Run(t.Context(), objects); err != nil {
