@@ -19,6 +19,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/request/headerrequest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/server/pki"
 )
@@ -27,6 +28,9 @@ const (
 	// Names of the pairs in the pki folder, and of the proxy in its certificate.
 	frontProxyCAName = "front-proxy-ca"
 	frontProxyName   = "front-proxy-client"
+	// singleProxyName is the pair of a server without a data folder. --cert-dir may be
+	// a folder in which others keep theirs.
+	singleProxyName = "stoa-front-proxy"
 )
 
 // frontProxy is how the server vouches for its users to servers behind it, and
@@ -34,7 +38,7 @@ const (
 type frontProxy struct {
 	// certFile and keyFile are what the server shows. Empty without aggregation.
 	certFile, keyFile string
-	// authority signs the pair; nil if the user brought one.
+	// authority renews the pair; nil if the user brought one, and without a data folder.
 	authority *pki.CA
 	// trusted says who may vouch, in which headers; nil if nobody may.
 	trusted *authenticatorfactory.RequestHeaderConfig
@@ -47,10 +51,11 @@ func newFrontProxy(ctx context.Context, c CompletedOptions) (_ *frontProxy, remo
 	names := slices.Clone(c.Authentication.RequestHeader.AllowedNames)
 	var cas []dynamiccertificates.CAContentProvider
 	if c.Aggregation.Enabled && p.certFile == "" {
-		if remove, err = p.issue(ctx, c.pki); err != nil {
+		var ca []byte
+		if ca, remove, err = p.issue(ctx, c); err != nil {
 			return nil, remove, err
 		}
-		own, err := dynamiccertificates.NewStaticCAContent(frontProxyCAName, p.authority.CertPEM())
+		own, err := dynamiccertificates.NewStaticCAContent(frontProxyCAName, ca)
 		if err != nil {
 			return nil, remove, err
 		}
@@ -77,25 +82,45 @@ func newFrontProxy(ctx context.Context, c CompletedOptions) (_ *frontProxy, remo
 	return p, remove, nil
 }
 
-// issue makes the pair of the proxy. The aggregator takes files only, so a server
-// that keeps nothing puts them into a folder that it removes.
-func (p *frontProxy) issue(ctx context.Context, dir string) (remove func(), err error) {
+// issue makes the pair of the proxy, and returns the certificate of who signed it. The
+// aggregator takes files only.
+func (p *frontProxy) issue(ctx context.Context, c CompletedOptions) (ca []byte, remove func(), err error) {
 	remove = func() {}
-	if dir == "" {
-		if dir, err = os.MkdirTemp("", "stoa-"); err != nil {
-			return remove, fmt.Errorf("folder for the certificate of the front proxy: %w", err)
+	if c.pki != "" {
+		if p.authority, err = (pki.Store{Dir: c.pki}).EnsureCA(ctx, frontProxyCAName); err != nil {
+			return nil, remove, err
 		}
-		remove = func() { _ = os.RemoveAll(dir) }
+		pair, err := p.authority.EnsureClient(ctx, frontProxyName, pki.Client{User: frontProxyName})
+		if err != nil {
+			return nil, remove, err
+		}
+		p.certFile, p.keyFile = pair.CertFile, pair.KeyFile
+		return p.authority.CertPEM(), remove, nil
 	}
-	if p.authority, err = (pki.Store{Dir: dir}).EnsureCA(ctx, frontProxyCAName); err != nil {
-		return remove, err
+	// The key of an authority must not lie in a folder where nobody expects it, and
+	// stay there after kill -9.
+	if dir := c.Serving.CertDir; dir != "" {
+		if ca, err = p.issueSingle(ctx, dir); err == nil {
+			return ca, remove, nil
+		}
+		klog.FromContext(ctx).Info("Could not keep the certificate of the front proxy: each start makes a new one, which aggregated servers then have to learn",
+			"dir", dir, "err", err)
 	}
-	pair, err := p.authority.EnsureClient(ctx, frontProxyName, pki.Client{User: frontProxyName})
+	dir, err := os.MkdirTemp("", "stoa-")
 	if err != nil {
-		return remove, err
+		return nil, remove, fmt.Errorf("folder for the certificate of the front proxy: %w", err)
+	}
+	ca, err = p.issueSingle(ctx, dir)
+	return ca, func() { _ = os.RemoveAll(dir) }, err
+}
+
+func (p *frontProxy) issueSingle(ctx context.Context, dir string) (ca []byte, err error) {
+	pair, ca, err := pki.Store{Dir: dir}.EnsureSingle(ctx, singleProxyName, pki.Client{User: frontProxyName})
+	if err != nil {
+		return nil, err
 	}
 	p.certFile, p.keyFile = pair.CertFile, pair.KeyFile
-	return remove, nil
+	return ca, nil
 }
 
 // certificate reads what the server shows, which may have been renewed. An error

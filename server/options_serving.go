@@ -31,7 +31,8 @@ type ServingOptions struct {
 	// other. Both empty: one that the server's own CA signs and renews.
 	CertFile, KeyFile string
 	// CertDir is where a server without a CA and without CertFile keeps the
-	// certificate that it signs for itself.
+	// certificate that it signs for itself, and one without a data folder that of its
+	// front proxy.
 	CertDir string
 	// CloseDelay is how long a server that stops waits, once every request has been
 	// answered, for clients to close their connections before it does.

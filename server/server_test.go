@@ -274,6 +274,36 @@ func TestWithoutCA(t *testing.T) {
 	}
 }
 
+// TestKeysInMemory looks for keys of authorities of a server that keeps nothing, which
+// kill -9 would leave. It sets where temporary files are for all tests.
+func TestKeysInMemory(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	s, err := server.New(t.Context(), options(t, func(*server.Options) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := func() (out []string) {
+		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+			if strings.HasSuffix(path, ".key") {
+				out = append(out, filepath.Base(path))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	if got := keys(); !slices.Equal(got, []string{"stoa-front-proxy.key"}) {
+		t.Errorf("keys in files: %v", got)
+	}
+	s.Close()
+	if got := keys(); got != nil {
+		t.Errorf("keys in files of a server that is closed: %v", got)
+	}
+}
+
 // TestFolderInUse checks that a start that is refused changes nothing of the server
 // that has the folder.
 func TestFolderInUse(t *testing.T) {

@@ -21,12 +21,13 @@ import (
 
 // Headings of the help.
 const (
-	sectionAccess  = "authorization"
-	sectionIgnored = "accepted, but without effect yet,"
-	sectionServing = "secure serving"
-	sectionTokens  = "service account tokens, which are checked but not issued yet,"
-	certFolder     = "/var/run/kubernetes"
-	modeAllow      = server.ModeAlwaysAllow
+	sectionAccess      = "authorization"
+	sectionAggregation = "aggregation"
+	sectionIgnored     = "accepted, but without effect yet,"
+	sectionServing     = "secure serving"
+	sectionTokens      = "service account tokens, which are checked but not issued yet,"
+	certFolder         = "/var/run/kubernetes"
+	modeAllow          = server.ModeAlwaysAllow
 )
 
 // Options are the flags of kube-apiserver.
@@ -95,8 +96,10 @@ func (o *Options) AddFlags(sections *cliflag.NamedFlagSets) {
 // addOwnFlags adds the flags that only a drop-in has.
 func (o *Options) addOwnFlags(sections *cliflag.NamedFlagSets) {
 	serving := sections.FlagSet(sectionServing)
-	serving.StringVar(&o.Server.Serving.CertDir, "cert-dir", o.Server.Serving.CertDir, "The directory where the TLS certs are located. If --tls-cert-file and --tls-private-key-file are provided, this flag will be ignored.")
+	serving.StringVar(&o.Server.Serving.CertDir, "cert-dir", o.Server.Serving.CertDir, "The directory where the TLS certs are located. If --tls-cert-file and --tls-private-key-file are provided, and --proxy-client-cert-file is too, this flag will be ignored.")
 	serving.Lookup("tls-cert-file").Usage = "File containing the default x509 Certificate for HTTPS. (CA cert, if any, concatenated after server cert). If HTTPS serving is enabled, and --tls-cert-file and --tls-private-key-file are not provided, a self-signed certificate and key are generated for the public address and saved to the directory specified by --cert-dir."
+
+	sections.FlagSet(sectionAggregation).Lookup("proxy-client-cert-file").Usage = "Client certificate used to prove the identity of the aggregator or kube-apiserver when it must call out during a request. This includes proxying requests to a user api-server and calling out to webhook admission plugins. If empty, one is made and saved, with the certificate of its authority, to the directory specified by --cert-dir."
 
 	access := sections.FlagSet(sectionAccess)
 	access.StringSliceVar(&o.Server.Authorization.Modes, "authorization-mode", o.Server.Authorization.Modes, "Ordered list of plug-ins to do authorization on secure port. Comma-delimited list of: "+strings.Join(modes, ",")+". Not there yet are ABAC, Node and Webhook, which allow nothing.")

@@ -9,9 +9,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -163,8 +165,8 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// TestSelfSigned runs on an external etcd without a certificate: the server signs
-// one, and finds it when it starts again.
+// TestSelfSigned runs on an external etcd without certificates: the server makes them,
+// and finds them when it starts again.
 func TestSelfSigned(t *testing.T) {
 	t.Parallel()
 	store, err := etcd.Start(t.Context(), etcd.Config{Dir: filepath.Join(t.TempDir(), "etcd"), UnsafeNoFsync: true})
@@ -173,7 +175,7 @@ func TestSelfSigned(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = store.Stop(context.WithoutCancel(t.Context())) })
 	folder := t.TempDir()
-	var written []byte
+	written := map[string]string{}
 	for range 2 {
 		o := parse(t, "--etcd-servers="+store.Endpoints()[0], "--cert-dir="+folder, "--bind-address=127.0.0.1", "--secure-port=0")
 		o.Server.Serving.Listener, err = (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -199,10 +201,34 @@ func TestSelfSigned(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		got, err := os.ReadFile(filepath.Join(folder, "apiserver.crt"))
-		if err != nil || written != nil && !bytes.Equal(got, written) {
-			t.Errorf("certificate: %v, changed: %t", err, written != nil)
+		got := contents(t, folder)
+		if len(written) > 0 && !maps.Equal(got, written) {
+			t.Error("a second start wrote files")
 		}
 		written = got
 	}
+	want := []string{
+		".lock", "apiserver.crt", "apiserver.key", "stoa-front-proxy-ca.crt", "stoa-front-proxy.crt", "stoa-front-proxy.key",
+	}
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(written))); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+// contents are the files of a folder by name.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[e.Name()] = string(data)
+	}
+	return out
 }

@@ -96,17 +96,25 @@ func isDNSName(name string) bool {
 // EnsureClient does for a client certificate what EnsureServing does for one of a server. A certificate with another user
 // or other groups is replaced.
 func (c *CA) EnsureClient(ctx context.Context, name string, client Client) (*Pair, error) {
-	if client.User == "" {
-		return nil, fmt.Errorf("%w: User must be set", ErrInvalid)
+	r, err := client.request(name)
+	if err != nil {
+		return nil, err
 	}
-	groups := slices.Clone(client.Groups)
+	return c.ensure(ctx, r)
+}
+
+func (c Client) request(name string) (request, error) {
+	if c.User == "" {
+		return request{}, fmt.Errorf("%w: User must be set", ErrInvalid)
+	}
+	groups := slices.Clone(c.Groups)
 	slices.Sort(groups)
-	return c.ensure(ctx, request{
+	return request{
 		name:     name,
-		subject:  pkix.Name{CommonName: client.User, Organization: slices.Compact(groups)},
+		subject:  pkix.Name{CommonName: c.User, Organization: slices.Compact(groups)},
 		usage:    x509.ExtKeyUsageClientAuth,
-		lifetime: client.Lifetime,
-	})
+		lifetime: c.Lifetime,
+	}, nil
 }
 
 func (c *CA) ensure(ctx context.Context, r request) (*Pair, error) {
