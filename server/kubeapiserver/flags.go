@@ -202,19 +202,59 @@ var unsafe = map[string]string{
 	"encryption-provider-config-automatic-reload": "objects would be stored as they are",
 }
 
+// byDefault says whether an admission plugin is on without being asked for.
+type byDefault bool
+
+const (
+	onByDefault  byDefault = true
+	offByDefault byDefault = false
+)
+
 // plugins are the admission plugins of kube-apiserver 1.37.
 //
 //nolint:gochecknoglobals // constant
-var plugins = []string{
-	"AlwaysAdmit", "AlwaysDeny", "AlwaysPullImages", "CertificateApproval", "CertificateSigning",
-	"CertificateSubjectRestriction", "ClusterTrustBundleAttest", "DefaultIngressClass", "DefaultStorageClass",
-	"DefaultTolerationSeconds", "DenyServiceExternalIPs", "EventRateLimit", "ExtendedResourceToleration",
-	"ImagePolicyWebhook", "LimitPodHardAntiAffinityTopology", "LimitRanger", "MutatingAdmissionPolicy",
-	"MutatingAdmissionWebhook", "NamespaceAutoProvision", "NamespaceExists", "NamespaceLifecycle",
-	"NodeDeclaredFeatureValidator", "NodeRestriction", "OwnerReferencesPermissionEnforcement",
-	"PersistentVolumeClaimResize", "PodNodeSelector", "PodSecurity", "PodTolerationRestriction", "PodTopologyLabels",
-	"Priority", "ResourceQuota", "RuntimeClass", "ServiceAccount", "StorageObjectInUseProtection",
-	"TaintNodesByCondition", "ValidatingAdmissionPolicy", "ValidatingAdmissionWebhook",
+var plugins = map[string]byDefault{
+	"AlwaysAdmit":                          offByDefault,
+	"AlwaysDeny":                           offByDefault,
+	"AlwaysPullImages":                     offByDefault,
+	"CertificateApproval":                  onByDefault,
+	"CertificateSigning":                   onByDefault,
+	"CertificateSubjectRestriction":        onByDefault,
+	"ClusterTrustBundleAttest":             onByDefault,
+	"DefaultIngressClass":                  onByDefault,
+	"DefaultStorageClass":                  onByDefault,
+	"DefaultTolerationSeconds":             onByDefault,
+	"DenyServiceExternalIPs":               offByDefault,
+	"EventRateLimit":                       offByDefault,
+	"ExtendedResourceToleration":           offByDefault,
+	"ImagePolicyWebhook":                   offByDefault,
+	"JobValidation":                        onByDefault,
+	"LimitPodHardAntiAffinityTopology":     offByDefault,
+	"LimitRanger":                          onByDefault,
+	"MutatingAdmissionPolicy":              onByDefault,
+	"MutatingAdmissionWebhook":             onByDefault,
+	"NamespaceAutoProvision":               offByDefault,
+	"NamespaceExists":                      offByDefault,
+	"NamespaceLifecycle":                   onByDefault,
+	"NodeDeclaredFeatureValidator":         onByDefault,
+	"NodeRestriction":                      offByDefault,
+	"OwnerReferencesPermissionEnforcement": offByDefault,
+	"PersistentVolumeClaimResize":          onByDefault,
+	"PodGroupProtection":                   onByDefault,
+	"PodGroupWorkloadExists":               onByDefault,
+	"PodNodeSelector":                      offByDefault,
+	"PodResizeValidator":                   onByDefault,
+	"PodSecurity":                          onByDefault,
+	"PodTolerationRestriction":             offByDefault,
+	"PodTopologyLabels":                    onByDefault,
+	"Priority":                             onByDefault,
+	"ResourceQuota":                        onByDefault,
+	"RuntimeClass":                         onByDefault,
+	"ServiceAccount":                       onByDefault,
+	"StorageObjectInUseProtection":         onByDefault,
+	"TaintNodesByCondition":                onByDefault,
+	"ValidatingAdmissionPolicy":            onByDefault,
+	"ValidatingAdmissionWebhook":           onByDefault,
 }
 
 // modes are the authorization modes of kube-apiserver 1.37.

@@ -22,6 +22,7 @@ import (
 // Headings of the help.
 const (
 	sectionAccess      = "authorization"
+	sectionAdmission   = "admission"
 	sectionAggregation = "aggregation"
 	sectionIgnored     = "accepted, but without effect yet,"
 	sectionServing     = "secure serving"
@@ -101,6 +102,10 @@ func (o *Options) addOwnFlags(sections *cliflag.NamedFlagSets) {
 
 	sections.FlagSet(sectionAggregation).Lookup("proxy-client-cert-file").Usage = "Client certificate used to prove the identity of the aggregator or kube-apiserver when it must call out during a request. This includes proxying requests to a user api-server and calling out to webhook admission plugins. If empty, one is made and saved, with the certificate of its authority, to the directory specified by --cert-dir."
 
+	if names := missingDefaults(o.Server.Admission.Plugins.Registered()); len(names) > 0 {
+		sections.FlagSet(sectionAdmission).Lookup("enable-admission-plugins").Usage += " Not there yet, though on by default in kube-apiserver: " + strings.Join(names, ", ") + "."
+	}
+
 	access := sections.FlagSet(sectionAccess)
 	access.StringSliceVar(&o.Server.Authorization.Modes, "authorization-mode", o.Server.Authorization.Modes, "Ordered list of plug-ins to do authorization on secure port. Comma-delimited list of: "+strings.Join(modes, ",")+". Not there yet are ABAC, Node and Webhook, which allow nothing.")
 
@@ -135,8 +140,21 @@ func addIgnored(fs *pflag.FlagSet, name string) {
 	}
 }
 
-// Warnings are about flags that were set and have no effect. It also takes plugins
-// out of the options that the server does not have, which would be errors.
+// missingDefaults are the plugins that kube-apiserver has on by default and that are
+// not among those of the server.
+func missingDefaults(registered []string) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(plugins)) {
+		if plugins[name] == onByDefault && !slices.Contains(registered, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// Warnings are about flags that were set and have no effect, and plugins that users
+// may rely on. It also takes plugins out of the options that the server does not
+// have, which would be errors.
 func (o *Options) Warnings() []string {
 	var out []string
 	o.flags.VisitAll(func(f *pflag.Flag) {
@@ -150,8 +168,14 @@ func (o *Options) Warnings() []string {
 		}
 	}
 	admission := o.Server.Admission
+	if names := slices.DeleteFunc(missingDefaults(admission.Plugins.Registered()), func(name string) bool {
+		return slices.Contains(admission.EnablePlugins, name) || slices.Contains(admission.DisablePlugins, name)
+	}); len(names) > 0 {
+		out = append(out, "admission plugins that kube-apiserver has on by default are not there yet: "+strings.Join(names, ", "))
+	}
 	missing := func(name string) bool {
-		return slices.Contains(plugins, name) && !slices.Contains(admission.Plugins.Registered(), name)
+		_, known := plugins[name]
+		return known && !slices.Contains(admission.Plugins.Registered(), name)
 	}
 	for _, name := range admission.EnablePlugins {
 		if missing(name) {

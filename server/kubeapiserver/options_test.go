@@ -102,6 +102,7 @@ func TestWarnings(t *testing.T) {
 	want := []string{
 		"--audit-log-path has no effect yet", "--permit-port-sharing has no effect yet", "--token-auth-file has no effect yet",
 		"--authorization-mode: Node allows nothing yet",
+		"admission plugins that kube-apiserver has on by default are not there yet: " + strings.Join(missingDefaults(o.Server.Admission.Plugins.Registered()), ", "),
 		"--enable-admission-plugins: there is no ImagePolicyWebhook yet",
 	}
 	if diff := cmp.Diff(want, o.Warnings()); diff != "" {
@@ -112,6 +113,40 @@ func TestWarnings(t *testing.T) {
 	}
 	if errs := o.Server.Admission.Validate(); len(errs) > 0 {
 		t.Error(errs)
+	}
+}
+
+// TestMissingPlugins names plugins that are on in kube-apiserver, until the server has
+// them or the user has said that he does without.
+func TestMissingPlugins(t *testing.T) {
+	t.Parallel()
+	registered := []string{
+		"CertificateApproval", "CertificateSigning", "CertificateSubjectRestriction", "ClusterTrustBundleAttest", "DefaultIngressClass",
+		"DefaultStorageClass", "DefaultTolerationSeconds", "JobValidation", "MutatingAdmissionPolicy", "MutatingAdmissionWebhook",
+		"NamespaceLifecycle", "NodeDeclaredFeatureValidator", "PersistentVolumeClaimResize", "PodGroupProtection",
+		"PodGroupWorkloadExists", "PodResizeValidator", "PodSecurity", "PodTopologyLabels", "Priority", "RuntimeClass",
+		"ServiceAccount", "StorageObjectInUseProtection", "TaintNodesByCondition", "ValidatingAdmissionPolicy",
+	}
+	want := []string{"LimitRanger", "ResourceQuota", "ValidatingAdmissionWebhook"}
+	if diff := cmp.Diff(want, missingDefaults(registered)); diff != "" {
+		t.Errorf("missing (-want +got):\n%s", diff)
+	}
+	var names []string
+	for name, on := range plugins {
+		if on {
+			names = append(names, name)
+		}
+	}
+	for _, warning := range parse(t, "--disable-admission-plugins="+strings.Join(names, ",")).Warnings() {
+		if strings.HasPrefix(warning, "admission plugins") {
+			t.Errorf("with all of them disabled: %s", warning)
+		}
+	}
+	o := parse(t)
+	missing := missingDefaults(o.Server.Admission.Plugins.Registered())
+	usage := o.flags.Lookup("enable-admission-plugins").Usage
+	if end := "on by default in kube-apiserver: " + strings.Join(missing, ", ") + "."; len(missing) > 0 && !strings.HasSuffix(usage, end) {
+		t.Errorf("help %q does not end in %q", usage, end)
 	}
 }
 
