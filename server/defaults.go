@@ -92,8 +92,7 @@ func (d *defaults) hook(ctx genericapiserver.PostStartHookContext) error {
 	err := <-d.first
 	if err != nil {
 		logger := klog.FromContext(ctx)
-		namespaces := bootstrap.Only(d.objects, "")
-		namespaces = slices.DeleteFunc(namespaces, func(o bootstrap.Object) bool { return o.Resource.Resource != "namespaces" })
+		namespaces := d.namespaces()
 		_ = wait.PollUntilContextCancel(ctx, retryInterval, true, func(ctx context.Context) (bool, error) {
 			err := d.seeder.Run(ctx, namespaces)
 			if err != nil && ctx.Err() == nil {
@@ -106,8 +105,12 @@ func (d *defaults) hook(ctx genericapiserver.PostStartHookContext) error {
 	return nil
 }
 
+func (d *defaults) namespaces() []bootstrap.Object {
+	return slices.DeleteFunc(bootstrap.Only(d.objects, ""), func(o bootstrap.Object) bool { return o.Resource.Resource != "namespaces" })
+}
+
 // maintain tries until all objects are there, less and less often, and then keeps
-// those of flow control and what extension servers learn.
+// those of flow control, the system namespaces and what extension servers learn.
 func (d *defaults) maintain(ctx context.Context, err error) {
 	logger := klog.FromContext(ctx)
 	backoff := wait.Backoff{Duration: retryInterval, Factor: 2, Steps: 7, Cap: maintenance}
@@ -118,7 +121,7 @@ func (d *defaults) maintain(ctx context.Context, err error) {
 		}
 		err = d.run(ctx, d.objects)
 	}
-	flow := bootstrap.Only(d.objects, flowcontrolv1.GroupName)
+	kept := append(bootstrap.Only(d.objects, flowcontrolv1.GroupName), d.namespaces()...)
 	tick := time.NewTicker(maintenance)
 	defer tick.Stop()
 	for {
@@ -130,8 +133,8 @@ func (d *defaults) maintain(ctx context.Context, err error) {
 				logger.Error(err, "Could not tell extension servers which authorities sign clients now, trying again within a minute")
 			}
 		case <-tick.C:
-			if err := d.run(ctx, flow); err != nil && ctx.Err() == nil {
-				logger.V(2).Info("Could not maintain the objects of flow control, and what extension servers learn about clients", "err", err)
+			if err := d.run(ctx, kept); err != nil && ctx.Err() == nil {
+				logger.V(2).Info("Could not maintain the objects of flow control, the system namespaces, and what extension servers learn about clients", "err", err)
 			}
 		}
 	}
