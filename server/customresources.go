@@ -4,6 +4,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -33,6 +34,9 @@ func (a *assembly) addCustomResources(target genericapiserver.DelegationTarget) 
 	config, err := a.member(crdserver.Scheme, crdserver.DefaultAPIResourceConfigSource(), crdopenapi.GetOpenAPIDefinitions)
 	if err != nil {
 		return nil, err
+	}
+	if !config.MergedResourceConfig.ResourceEnabled(apiextensions.SchemeGroupVersion.WithResource("customresourcedefinitions")) {
+		return nil, errors.New("--runtime-config: apiextensions.k8s.io/v1 cannot be switched off, but --custom-resources can")
 	}
 	// Stored as v1beta1, as upstream does, which is smaller than v1.
 	config.RESTOptionsGetter = a.storage(crdserver.Codecs.LegacyCodec(v1beta1.SchemeGroupVersion, apiextensions.SchemeGroupVersion),

@@ -353,6 +353,7 @@ func TestInvalidOptions(t *testing.T) {
 		"--proxy-client-cert-file must be set together with --proxy-client":  func(o *server.Options) { o.Aggregation.ProxyClientCertFile = "x" },
 		"--requestheader-client-ca-file: open /nonexistent":                  func(o *server.Options) { o.Authentication.RequestHeader.ClientCAFile = "/nonexistent" },
 		"--secure-port 70000 must be between":                                func(o *server.Options) { o.Serving.BindPort = 70000 },
+		"--runtime-config: apiextensions.k8s.io/v1 cannot be":                func(o *server.Options) { o.APIs.RuntimeConfig = map[string]string{"apiextensions.k8s.io/v1": "false"} },
 		"unknown api groups nosuch/v1":                                       func(o *server.Options) { o.APIs.RuntimeConfig = map[string]string{"nosuch/v1": "true"} },
 		`--api-groups: unknown group "nosuch": known are all, minimal, core`: func(o *server.Options) { o.APIs.Groups = []string{"nosuch"} },
 		`API group "tenancy.stoa.dev" is there twice`:                        func(o *server.Options) { o.Groups = append(o.Groups, tenancy.Group()) },

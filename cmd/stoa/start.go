@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -71,6 +72,9 @@ func newStartCommand() *cobra.Command {
 
 func (o *startOptions) run(ctx context.Context, out io.Writer) error {
 	began := time.Now()
+	if o.server.DataDir == "" {
+		return errors.New("--data-dir must not be empty")
+	}
 	completed, err := o.server.Complete(ctx)
 	if err != nil {
 		return err

@@ -104,6 +104,10 @@ func TestBadConfigFile(t *testing.T) {
 		t.Parallel()
 		wantLine(t, startFails(t, folder(t), "--config=/nosuch/file"), `--config: open /nosuch/file: no such file or directory`)
 	})
+	t.Run("no folder", func(t *testing.T) {
+		t.Parallel()
+		wantLine(t, startFails(t, ""), `--data-dir must not be empty`)
+	})
 }
 
 func TestConfigFile(t *testing.T) {
