@@ -55,7 +55,7 @@ func (s *Server) addServices(ctx context.Context, c CompletedOptions, config *ge
 	if err != nil {
 		return fmt.Errorf("services: %w", err)
 	}
-	allocator.Attach(services.Store)
+	allocator.Attach(services)
 	port := s.listener.Addr().(*net.TCPAddr).Port
 	own := bootstrap.KubernetesService{
 		Scheme: c.types.scheme, Store: services, IP: allocator.FirstIP(), Port: port, NodePort: c.Service.KubernetesNodePort,

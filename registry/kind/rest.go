@@ -16,6 +16,13 @@ import (
 // REST is the storage of a kind's main endpoint: all verbs of a stored object.
 type REST struct {
 	*genericregistry.Store
+	// Begin is called before each create and update of the main endpoint, for what has to
+	// happen around all of it: the hooks of the store are called before the write, and
+	// again if it is tried again. They get the context that it returns. The function that
+	// it returns is called at the end, also of one that panics, with the object that was
+	// written; nil means that there may be none. Unset: nothing happens.
+	Begin func(ctx context.Context) (context.Context, func(written runtime.Object))
+
 	shortNames, categories []string
 	permit                 func(ctx context.Context, obj, old runtime.Object) error // may be nil
 }
@@ -36,21 +43,31 @@ func (r *REST) ShortNames() []string { return r.shortNames }
 func (r *REST) Categories() []string { return r.categories }
 
 // Create implements rest.Creature.
-func (r *REST) Create(ctx context.Context, obj runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
+func (r *REST) Create(ctx context.Context, obj runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (out runtime.Object, err error) {
 	if r.permit != nil {
 		if err := r.permit(ctx, obj, nil); err != nil {
 			return nil, err
 		}
 	}
+	if r.Begin != nil {
+		var end func(runtime.Object)
+		ctx, end = r.Begin(ctx)
+		defer func() { end(out) }()
+	}
 	return r.Store.Create(ctx, obj, validate, options)
 }
 
 // Update implements rest.Updater.
-func (r *REST) Update(ctx context.Context, name string, info rest.UpdatedObjectInfo, create rest.ValidateObjectFunc, update rest.ValidateObjectUpdateFunc, forceCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
+func (r *REST) Update(ctx context.Context, name string, info rest.UpdatedObjectInfo, create rest.ValidateObjectFunc, update rest.ValidateObjectUpdateFunc, forceCreate bool, options *metav1.UpdateOptions) (out runtime.Object, created bool, err error) {
 	if r.permit != nil {
 		info = rest.WrapUpdatedObjectInfo(info, func(ctx context.Context, obj, old runtime.Object) (runtime.Object, error) {
 			return obj, r.permit(ctx, obj, old)
 		})
+	}
+	if r.Begin != nil {
+		var end func(runtime.Object)
+		ctx, end = r.Begin(ctx)
+		defer func() { end(out) }()
 	}
 	return r.Store.Update(ctx, name, info, create, update, forceCreate, options)
 }

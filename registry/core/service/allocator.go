@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/generic"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/storage"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/stoa-project/stoa/apis/core"
 	"github.com/stoa-project/stoa/apis/networking"
+	"github.com/stoa-project/stoa/registry/kind"
 )
 
 // releaseTimeout bounds how long giving back what a request claimed may take, which
@@ -81,28 +83,23 @@ func New(c Config) (*Allocator, error) {
 	return a, err
 }
 
-// Attach makes a store of services claim and give back. Subresources share the hooks
+// Attach makes the store of services claim and give back. Subresources share the hooks
 // for services that are read or gone; they change nothing that is claimed.
-func (a *Allocator) Attach(store *genericregistry.Store) {
+func (a *Allocator) Attach(store *kind.REST) {
+	store.Begin = a.begin
 	store.BeginCreate = func(ctx context.Context, obj runtime.Object, options *metav1.CreateOptions) (genericregistry.FinishFunc, error) {
-		t := a.begin((*corev1.Service)(obj.(*core.Service)), options.DryRun)
-		return t.run(ctx, t.create)
+		return a.try(ctx, &transaction{svc: serviceOf(obj), dry: dryrun.IsDryRun(options.DryRun)})
 	}
 	store.BeginUpdate = func(ctx context.Context, obj, old runtime.Object, options *metav1.UpdateOptions) (genericregistry.FinishFunc, error) {
-		t := a.begin((*corev1.Service)(obj.(*core.Service)), options.DryRun)
-		t.old = (*corev1.Service)(old.(*core.Service))
-		return t.run(ctx, t.update)
+		return a.try(ctx, &transaction{svc: serviceOf(obj), old: serviceOf(old), dry: dryrun.IsDryRun(options.DryRun)})
 	}
-	store.AfterDelete = func(obj runtime.Object, options *metav1.DeleteOptions) {
-		a.afterDelete((*corev1.Service)(obj.(*core.Service)), options)
-	}
+	store.AfterDelete = func(obj runtime.Object, options *metav1.DeleteOptions) { a.afterDelete(serviceOf(obj), options) }
 	store.Decorator = a.complete
 }
 
 // afterDelete gives back all that a service has.
 func (a *Allocator) afterDelete(svc *corev1.Service, options *metav1.DeleteOptions) {
-	t := a.begin(svc, options.DryRun)
-	if t.dry {
+	if dryrun.IsDryRun(options.DryRun) {
 		return
 	}
 	ctx := context.Background() //nolint:forbidigo // the hook of the store has none
@@ -111,12 +108,7 @@ func (a *Allocator) afterDelete(svc *corev1.Service, options *metav1.DeleteOptio
 			klog.FromContext(ctx).Error(err, "Could not delete the endpoints of a deleted service", "service", klog.KObj(svc))
 		}
 	}
-	t.freeIPs = clusterIPs(svc)
-	t.freePorts = nodePorts(svc)
-	if needsHealthCheckPort(svc) {
-		t.freePorts = append(t.freePorts, svc.Spec.HealthCheckNodePort)
-	}
-	t.finish(ctx, true)
+	a.giveBack(ctx, svc, heldBy(svc))
 }
 
 // Store opens the store of a resource, written "services" or "ipaddresses.group".
@@ -139,50 +131,31 @@ func Store(options generic.RESTOptionsGetter, resource string, example, list run
 	return store, prefix, nil
 }
 
-func (a *Allocator) begin(svc *corev1.Service, dryRun []string) *transaction {
-	return &transaction{a: a, svc: svc, dry: dryrun.IsDryRun(dryRun)}
+// stored reads a service by the name of another; an empty one if there is none.
+func (a *Allocator) stored(ctx context.Context, svc *corev1.Service) (*corev1.Service, error) {
+	out := &core.Service{}
+	key, err := genericregistry.NamespaceKeyFunc(genericapirequest.WithNamespace(ctx, svc.Namespace), a.servicesPath, svc.Name)
+	if err != nil {
+		return serviceOf(out), nil //nolint:nilerr // nothing can have that name
+	}
+	err = a.services.Get(ctx, key, storage.GetOptions{IgnoreNotFound: true}, out)
+	return serviceOf(out), err
 }
 
-// transaction is the claims of one request.
-type transaction struct {
-	a        *Allocator
-	svc, old *corev1.Service
-	dry      bool
-	// What was claimed, and what the service has no use for once it is written.
-	gotIPs, freeIPs     []netip.Addr
-	gotPorts, freePorts []int32
-}
-
-// run claims, and returns what ends the transaction.
-func (t *transaction) run(ctx context.Context, claim func(context.Context) error) (genericregistry.FinishFunc, error) {
-	if err := claim(ctx); err != nil {
-		t.finish(ctx, false)
-		return nil, err
-	}
-	return t.finish, nil
-}
-
-// finish gives back: what is of no use any more if the service was written, or else
-// what was claimed.
-func (t *transaction) finish(ctx context.Context, written bool) {
-	if t.dry {
-		return
-	}
-	ips, given := t.gotIPs, t.gotPorts
-	if written {
-		ips, given = t.freeIPs, t.freePorts
-	}
-	if len(ips) == 0 && len(given) == 0 {
+// giveBack makes free what a service has no use for. It goes on when a request has
+// ended.
+func (a *Allocator) giveBack(ctx context.Context, svc *corev1.Service, unused holdings) {
+	if unused.none() {
 		return
 	}
 	logger := klog.FromContext(ctx)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
-	err := t.a.ports.release(ctx, given)
-	for _, ip := range ips {
-		err = errors.Join(err, t.a.addresses.release(ctx, t.svc, ip))
+	err := a.ports.release(ctx, unused.ports)
+	for _, ip := range unused.ips {
+		err = errors.Join(err, a.addresses.release(ctx, svc, ip))
 	}
 	if err != nil { // a repair will
-		logger.Error(err, "Could not give back what a service had", "service", klog.KObj(t.svc), "ips", ips, "ports", given)
+		logger.Error(err, "Could not give back what a service had", "service", klog.KObj(svc), "ips", unused.ips, "ports", unused.ports)
 	}
 }

@@ -38,10 +38,11 @@ func (t *transaction) create(ctx context.Context) error {
 	return t.claimPorts(ctx, requests)
 }
 
-// update claims what a changed service lacks and notes what it has no use for.
+// update claims what a changed service lacks.
 func (t *transaction) update(ctx context.Context) error {
 	svc, old := t.svc, t.old
 	t.a.completeService(old)
+	t.had = heldBy(old)
 	keepClaims(svc, old)
 	alignClusterIPs(svc, old)
 	if err := t.a.chooseFamilies(svc, old); err != nil {
@@ -51,20 +52,14 @@ func (t *transaction) update(ctx context.Context) error {
 		return err
 	}
 	var requests []portRequest
-	switch {
-	case needsNodePort(svc):
+	if needsNodePort(svc) {
 		var err error
 		if requests, err = t.changedPorts(); err != nil {
 			return err
 		}
-	case needsNodePort(old) && (svc.Spec.Type == corev1.ServiceTypeExternalName || svc.Spec.Type == corev1.ServiceTypeClusterIP):
-		t.freePorts = nodePorts(old)
 	}
-	switch {
-	case needsHealthCheckPort(svc) && !needsHealthCheckPort(old):
+	if needsHealthCheckPort(svc) && !needsHealthCheckPort(old) {
 		requests = append(requests, t.healthPort())
-	case !needsHealthCheckPort(svc) && needsHealthCheckPort(old):
-		t.freePorts = append(t.freePorts, old.Spec.HealthCheckNodePort)
 	}
 	return t.claimPorts(ctx, requests)
 }
@@ -118,7 +113,7 @@ func (t *transaction) claim(ctx context.Context, ip netip.Addr) error {
 	}
 	err := t.a.addresses.claim(ctx, t.svc, ip)
 	if err == nil {
-		t.gotIPs = append(t.gotIPs, ip)
+		t.got.ips = append(t.got.ips, ip)
 	}
 	return err
 }
@@ -133,7 +128,7 @@ func (t *transaction) claimAny(ctx context.Context, family corev1.IPFamily) (net
 	}
 	ip, err := t.a.addresses.claimAny(ctx, t.svc, family)
 	if err == nil {
-		t.gotIPs = append(t.gotIPs, ip)
+		t.got.ips = append(t.got.ips, ip)
 	}
 	return ip, err
 }
@@ -155,22 +150,17 @@ func (a *addresses) pretend(ctx context.Context, ip netip.Addr) error {
 	return fmt.Errorf("the provided IP (%v) is not in the valid range. The range of valid IPs is %s", ip, blocks[0].prefix)
 }
 
-// updateIPs claims or gives up addresses where the type or the families changed.
+// updateIPs claims addresses where the type or the families changed.
 func (t *transaction) updateIPs(ctx context.Context) error {
 	svc, old := t.svc, t.old
 	const external = corev1.ServiceTypeExternalName
-	now, before := len(svc.Spec.IPFamilies), len(old.Spec.IPFamilies)
 	switch {
-	case samePreferred(svc, old):
-	case old.Spec.Type == external && svc.Spec.Type != external:
+	case svc.Spec.Type == external || samePreferred(svc, old):
+	case old.Spec.Type == external:
 		return t.claimIPs(ctx)
 	case len(old.Spec.ClusterIPs) > 0 && old.Spec.ClusterIPs[0] == corev1.ClusterIPNone:
-	case old.Spec.Type != external && svc.Spec.Type == external:
-		t.freeIPs = clusterIPs(old)
-	case before == 1 && now == 2:
+	case len(old.Spec.IPFamilies) == 1 && len(svc.Spec.IPFamilies) == 2:
 		return t.claimIP(ctx, 1)
-	case before == 2 && now == 1:
-		t.freeIPs = clusterIPs(old)[min(1, len(clusterIPs(old))):]
 	}
 	return nil
 }
@@ -213,8 +203,7 @@ func (t *transaction) newPorts() []portRequest {
 	return requests
 }
 
-// changedPorts asks for the node ports that a changed service has not, and notes
-// those that it has not any more.
+// changedPorts asks for the node ports that a changed service has not.
 func (t *transaction) changedPorts() ([]portRequest, error) {
 	type key struct {
 		protocol corev1.Protocol
@@ -241,12 +230,6 @@ func (t *transaction) changedPorts() ([]portRequest, error) {
 		}
 		seen[k] = true
 	}
-	now := nodePorts(t.svc)
-	for _, port := range before {
-		if !slices.Contains(now, port) {
-			t.freePorts = append(t.freePorts, port)
-		}
-	}
 	return requests, nil
 }
 
@@ -267,7 +250,7 @@ func (t *transaction) claimPorts(ctx context.Context, requests []portRequest) er
 		return t.a.ports.pretend(ctx, requests)
 	}
 	got, err := t.a.ports.claim(ctx, requests)
-	t.gotPorts = got
+	t.got.ports = got
 	return err
 }
 

@@ -10,8 +10,9 @@
 // quicker. Nothing of it is kept in memory.
 //
 //	create, update   BeginCreate, BeginUpdate claim before the service is written;
-//	                 what a failed write claimed is given back, as is, after a
-//	                 successful one, what the service has no use for any more
+//	                 at the end of the request, what a failed write claimed is given
+//	                 back, as is, after a successful one, what the service has no use
+//	                 for any more
 //	delete           gives everything back
 //	dry run          claims nothing and makes up values
 //

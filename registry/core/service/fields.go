@@ -17,6 +17,9 @@ import (
 	"github.com/stoa-project/stoa/apis/core/validation"
 )
 
+// serviceOf is the service that the store calls obj.
+func serviceOf(obj runtime.Object) *corev1.Service { return (*corev1.Service)(obj.(*core.Service)) }
+
 func parseResource(text string) schema.GroupResource { return schema.ParseGroupResource(text) }
 
 func needsClusterIP(svc *corev1.Service) bool { return svc.Spec.Type != corev1.ServiceTypeExternalName }

@@ -30,6 +30,7 @@ import (
 	corehub "github.com/stoa-project/stoa/apis/core/v1"
 	"github.com/stoa-project/stoa/apis/networking"
 	networkinghub "github.com/stoa-project/stoa/apis/networking/v1"
+	"github.com/stoa-project/stoa/registry/kind"
 	"github.com/stoa-project/stoa/server/etcd"
 )
 
@@ -45,24 +46,26 @@ func (o testOptions) GetRESTOptions(resource schema.GroupResource, _ runtime.Obj
 	return generic.RESTOptions{StorageConfig: config.ForResource(resource), ResourcePrefix: resource.Resource, Decorator: generic.UndecoratedStorage}, nil
 }
 
-func newAllocator(t *testing.T, ports utilnet.PortRange, ranges ...string) *Allocator {
+// newConfig starts an etcd.
+func newConfig(t *testing.T, scheme *runtime.Scheme, ports utilnet.PortRange, ranges ...string) Config {
 	t.Helper()
 	server, err := etcd.Start(t.Context(), etcd.Config{Dir: path.Join(t.TempDir(), "etcd"), UnsafeNoFsync: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Stop(context.WithoutCancel(t.Context())) })
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corehub.AddToScheme, networkinghub.AddToScheme} {
-		if err := add(scheme); err != nil {
-			t.Fatal(err)
-		}
-	}
 	c := Config{Options: testOptions{serializer.NewCodecFactory(scheme), server.Endpoints()}, NodePorts: ports}
 	for _, r := range ranges {
 		c.Ranges = append(c.Ranges, netip.MustParsePrefix(r))
 	}
-	a, err := New(c)
+	return c
+}
+
+func newAllocator(t *testing.T, ports utilnet.PortRange, ranges ...string) *Allocator {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	kind.Types(corehub.AddToScheme, networkinghub.AddToScheme)(scheme)
+	a, err := New(newConfig(t, scheme, ports, ranges...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,20 +77,17 @@ var somePorts = utilnet.PortRange{Base: 30000, Size: 20}
 // write does what the store does around a write.
 func (a *Allocator) write(t *testing.T, svc, old *corev1.Service) error {
 	t.Helper()
-	tx := a.begin(svc, nil)
-	tx.old = old
-	claim := tx.create
-	if old != nil {
-		claim = tx.update
-	}
-	finish, err := tx.run(t.Context(), claim)
+	ctx, end := a.begin(t.Context())
+	finish, err := a.try(ctx, &transaction{svc: svc, old: old})
 	if err != nil {
+		end(nil)
 		return err
 	}
 	if old != nil {
 		DropUnused(svc, old)
 	}
-	finish(t.Context(), true)
+	finish(ctx, true)
+	end((*core.Service)(svc))
 	return nil
 }
 
@@ -188,23 +188,24 @@ func TestRollback(t *testing.T) {
 	a := newAllocator(t, somePorts, "10.0.0.0/24")
 	local := newService("s", corev1.ServiceTypeLoadBalancer, corev1.ServicePort{Port: 80})
 	local.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
-	failed := a.begin(local.DeepCopy(), nil)
-	finish, err := failed.run(t.Context(), failed.create)
-	if err != nil {
+	ctx, end := a.begin(t.Context())
+	if _, err := a.try(ctx, &transaction{svc: local.DeepCopy()}); err != nil {
 		t.Fatal(err)
 	}
 	if ips, ports := a.claimed(t); len(ips) != 1 || len(ports) != 2 {
 		t.Errorf("claimed %v and %v", ips, ports)
 	}
-	finish(t.Context(), false)
-	dry := a.begin(local.DeepCopy(), []string{"All"})
-	finish, err = dry.run(t.Context(), dry.create)
+	end(nil)
+	dry := local.DeepCopy()
+	ctx, end = a.begin(t.Context())
+	finish, err := a.try(ctx, &transaction{svc: dry, dry: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	finish(t.Context(), true)
-	if got := []int32{dry.svc.Spec.Ports[0].NodePort, dry.svc.Spec.HealthCheckNodePort}; !slices.Equal(got, []int32{32769, 32770}) || dry.svc.Spec.ClusterIP != "10.0.0.0" {
-		t.Errorf("a dry run made up %v and %s", got, dry.svc.Spec.ClusterIP)
+	finish(ctx, true)
+	end((*core.Service)(dry))
+	if got := []int32{dry.Spec.Ports[0].NodePort, dry.Spec.HealthCheckNodePort}; !slices.Equal(got, []int32{32769, 32770}) || dry.Spec.ClusterIP != "10.0.0.0" {
+		t.Errorf("a dry run made up %v and %s", got, dry.Spec.ClusterIP)
 	}
 	refused := newService("r", corev1.ServiceTypeNodePort, corev1.ServicePort{Port: 80, NodePort: 1})
 	want := `Service "r" is invalid: spec.ports[0].nodePort: Invalid value: 1: provided port is not in the valid range. The range of valid ports is 30000-30019`
