@@ -86,6 +86,18 @@ func TestRestartWithoutService(t *testing.T) {
 	}
 }
 
+// TestRestartAfterCrash has a server whose predecessor died when it had claimed the
+// address of its service and had not yet written the service.
+func TestRestartAfterCrash(t *testing.T) {
+	t.Parallel()
+	dir := startedOnce(t, nil)
+	forget(t, dir, "/registry/services/specs/default/kubernetes")
+	server := stoatest.Start(t, stoatest.WithDataDir(dir))
+	if diff := cmp.Diff([]string{"10.0.0.1"}, kubernetesIPs(t, kubernetes.NewForConfigOrDie(server.Config()))); diff != "" {
+		t.Errorf("addresses of the service of the server (-want +got):\n%s", diff)
+	}
+}
+
 // startedOnce returns the data of a server that made a service, unless it is nil.
 func startedOnce(t *testing.T, obj *corev1.Service) string {
 	t.Helper()

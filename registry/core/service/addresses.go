@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/storage"
 
@@ -85,36 +86,36 @@ func (a *addresses) blocks(ctx context.Context, family corev1.IPFamily) ([]block
 	return blocks, nil
 }
 
-// claim takes one address for a service.
-func (a *addresses) claim(ctx context.Context, svc *corev1.Service, ip netip.Addr) error {
+// claim takes one address for a service. It returns the UID of the claim.
+func (a *addresses) claim(ctx context.Context, svc *corev1.Service, ip netip.Addr) (types.UID, error) {
 	blocks, err := a.blocks(ctx, familyOf(ip))
 	if err != nil {
-		return err
+		return "", err
 	}
 	for _, b := range blocks {
 		if b.has(ip) {
 			return a.create(ctx, svc, ip)
 		}
 	}
-	return errNoBlock
+	return "", errNoBlock
 }
 
 // claimAny takes any free address of a family for a service.
-func (a *addresses) claimAny(ctx context.Context, svc *corev1.Service, family corev1.IPFamily) (netip.Addr, error) {
+func (a *addresses) claimAny(ctx context.Context, svc *corev1.Service, family corev1.IPFamily) (netip.Addr, types.UID, error) {
 	blocks, err := a.blocks(ctx, family)
 	if err != nil {
-		return netip.Addr{}, err
+		return netip.Addr{}, "", err
 	}
 	s := search{addresses: a, svc: svc, taken: map[netip.Addr]bool{}}
 	for _, b := range blocks {
 		for _, part := range b.bands() {
 			ip, err := s.claimIn(ctx, b, part)
 			if !errors.Is(err, errFull) {
-				return ip, err
+				return ip, s.uid, err
 			}
 		}
 	}
-	return netip.Addr{}, errFull
+	return netip.Addr{}, "", errFull
 }
 
 // search looks for one free address.
@@ -125,6 +126,8 @@ type search struct {
 	// have been read.
 	taken map[netip.Addr]bool
 	read  bool
+	// uid is that of the claim.
+	uid types.UID
 }
 
 // claimIn takes a free address of a part of a block: one of a few at random, or else
@@ -141,9 +144,9 @@ func (s *search) claimIn(ctx context.Context, b block, part band) (netip.Addr, e
 		if s.taken[ip] {
 			return false
 		}
-		switch createErr := s.create(ctx, s.svc, ip); {
+		switch uid, createErr := s.create(ctx, s.svc, ip); {
 		case createErr == nil:
-			got, err = ip, nil
+			got, s.uid, err = ip, uid, nil
 		case errors.Is(createErr, errAllocated):
 			s.taken[ip] = true
 			return false
@@ -179,13 +182,13 @@ func (a *addresses) list(ctx context.Context) (*networking.IPAddressList, error)
 	return list, nil
 }
 
-func (a *addresses) create(ctx context.Context, svc *corev1.Service, ip netip.Addr) error {
+func (a *addresses) create(ctx context.Context, svc *corev1.Service, ip netip.Addr) (types.UID, error) {
 	obj := newIPAddress(svc, ip)
 	err := a.ips.Create(ctx, a.key(obj.Name), obj, &networking.IPAddress{}, 0)
 	if storage.IsExist(err) {
-		return errAllocated
+		err = errAllocated
 	}
-	return err
+	return obj.UID, err
 }
 
 // newIPAddress is what the address of a service looks like.
@@ -206,19 +209,19 @@ func newIPAddress(svc *corev1.Service, ip netip.Addr) *networking.IPAddress {
 	return obj
 }
 
-// errNotTheirs stops the release of an address that belongs to something else.
-var errNotTheirs = errors.New("the address belongs to something else")
+// errNotOwn stops the release of an address that belongs to something else.
+var errNotOwn = errors.New("the address belongs to something else")
 
-// release gives an address back, if the service has it.
-func (a *addresses) release(ctx context.Context, svc *corev1.Service, ip netip.Addr) error {
-	theirs := func(_ context.Context, obj runtime.Object) error {
-		if !belongsTo(obj.(*networking.IPAddress), svc) {
-			return errNotTheirs
+// release gives an address back, if it is as own says.
+func (a *addresses) release(ctx context.Context, ip netip.Addr, own func(*networking.IPAddress) bool) error {
+	check := func(_ context.Context, obj runtime.Object) error {
+		if !own(obj.(*networking.IPAddress)) {
+			return errNotOwn
 		}
 		return nil
 	}
-	err := a.ips.Delete(ctx, a.key(ip.String()), &networking.IPAddress{}, nil, theirs, nil, storage.DeleteOptions{})
-	if storage.IsNotFound(err) || errors.Is(err, errNotTheirs) {
+	err := a.ips.Delete(ctx, a.key(ip.String()), &networking.IPAddress{}, nil, check, nil, storage.DeleteOptions{})
+	if storage.IsNotFound(err) || errors.Is(err, errNotOwn) {
 		return nil
 	}
 	return err

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/generic"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
@@ -53,8 +55,11 @@ type Allocator struct {
 	deleteEndpoints func(ctx context.Context, namespace, name string) error
 	services        storage.Interface
 	servicesPath    string
-	leaks           map[int32]int // of the repair of ports, see repairPorts
-	mismatch        sync.Once     // tells that the default ServiceCIDR has other ranges
+	// ordered says that services and addresses are in one etcd, whose revisions say
+	// which of two was written first.
+	ordered  bool
+	leaks    map[int32]int // of the repair of ports, see repairPorts
+	mismatch sync.Once     // tells that the default ServiceCIDR has other ranges
 }
 
 // New returns an allocator.
@@ -80,7 +85,24 @@ func New(c Config) (*Allocator, error) {
 	a.addresses.cidrs, a.addresses.cidrPath = open("servicecidrs"+group, &networking.ServiceCIDR{}, &networking.ServiceCIDRList{}, "")
 	a.ports.store, _ = open("servicenodeportallocations", &core.RangeAllocation{}, &core.RangeAllocation{}, portsPrefix)
 	a.services, a.servicesPath = open("services", &core.Service{}, &core.ServiceList{}, "")
+	if err != nil {
+		return nil, err
+	}
+	a.ordered, err = sameEtcd(c.Options, "services", "ipaddresses"+group)
 	return a, err
+}
+
+// sameEtcd says whether two resources are stored in the same etcd.
+func sameEtcd(options generic.RESTOptionsGetter, one, other string) (bool, error) {
+	first, err := options.GetRESTOptions(parseResource(one), &core.Service{})
+	if err != nil {
+		return false, err
+	}
+	second, err := options.GetRESTOptions(parseResource(other), &networking.IPAddress{})
+	if err != nil {
+		return false, err
+	}
+	return slices.Equal(first.StorageConfig.Transport.ServerList, second.StorageConfig.Transport.ServerList), nil
 }
 
 // Attach makes the store of services claim and give back. Subresources share the hooks
@@ -108,7 +130,7 @@ func (a *Allocator) afterDelete(svc *corev1.Service, options *metav1.DeleteOptio
 			klog.FromContext(ctx).Error(err, "Could not delete the endpoints of a deleted service", "service", klog.KObj(svc))
 		}
 	}
-	a.giveBack(ctx, svc, heldBy(svc))
+	a.giveBack(ctx, svc, heldBy(svc), a.claimedBefore(svc))
 }
 
 // Store opens the store of a resource, written "services" or "ipaddresses.group".
@@ -142,9 +164,44 @@ func (a *Allocator) stored(ctx context.Context, svc *corev1.Service) (*corev1.Se
 	return serviceOf(out), err
 }
 
-// giveBack makes free what a service has no use for. It goes on when a request has
-// ended.
-func (a *Allocator) giveBack(ctx context.Context, svc *corev1.Service, unused holdings) {
+// claimedBefore says of an address whether it was claimed for a service before that
+// became what it is. A claim may be newer: of a service of the same name, made after
+// this one was deleted.
+func (a *Allocator) claimedBefore(svc *corev1.Service) func(*networking.IPAddress) bool {
+	return func(address *networking.IPAddress) bool {
+		if !belongsTo(address, svc) {
+			return false
+		}
+		order, err := resourceversion.CompareResourceVersion(address.ResourceVersion, svc.ResourceVersion)
+		return !a.ordered || err != nil || order <= 0
+	}
+}
+
+// takeOver claims an address that has been claimed for the service, if the stored
+// service has it not. A process that died between a claim and its service leaves that,
+// but so does a request that has yet to write. The latter finds that the address is
+// not the one that it claimed, and does not give it back.
+func (a *Allocator) takeOver(ctx context.Context, svc *corev1.Service, ip netip.Addr) error {
+	if !a.ordered { // see claimedBefore
+		return errAllocated
+	}
+	mine := newIPAddress(svc, ip)
+	return a.addresses.ips.GuaranteedUpdate(ctx, a.addresses.key(mine.Name), &networking.IPAddress{}, true, nil,
+		storage.SimpleUpdate(func(obj runtime.Object) (runtime.Object, error) {
+			if address := obj.(*networking.IPAddress); address.Name != "" && !belongsTo(address, svc) {
+				return nil, errAllocated
+			}
+			stored, err := a.stored(ctx, svc)
+			if err == nil && slices.Contains(heldBy(stored).ips, ip) {
+				err = errAllocated
+			}
+			return mine, err
+		}), nil)
+}
+
+// giveBack makes free what a service has no use for, of the addresses those that are
+// its own. It goes on when a request has ended.
+func (a *Allocator) giveBack(ctx context.Context, svc *corev1.Service, unused holdings, own func(*networking.IPAddress) bool) {
 	if unused.none() {
 		return
 	}
@@ -153,7 +210,7 @@ func (a *Allocator) giveBack(ctx context.Context, svc *corev1.Service, unused ho
 	defer cancel()
 	err := a.ports.release(ctx, unused.ports)
 	for _, ip := range unused.ips {
-		err = errors.Join(err, a.addresses.release(ctx, svc, ip))
+		err = errors.Join(err, a.addresses.release(ctx, ip, own))
 	}
 	if err != nil { // a repair will
 		logger.Error(err, "Could not give back what a service had", "service", klog.KObj(svc), "ips", unused.ips, "ports", unused.ports)

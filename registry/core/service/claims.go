@@ -5,12 +5,14 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	netutils "k8s.io/utils/net"
 	"k8s.io/utils/ptr"
@@ -111,10 +113,12 @@ func (t *transaction) claim(ctx context.Context, ip netip.Addr) error {
 	if t.dry {
 		return t.a.addresses.pretend(ctx, ip)
 	}
-	err := t.a.addresses.claim(ctx, t.svc, ip)
-	if err == nil {
-		t.got.ips = append(t.got.ips, ip)
+	uid, err := t.a.addresses.claim(ctx, t.svc, ip)
+	if errors.Is(err, errAllocated) {
+		// Not one of those to give back if the write fails: a repair will see whose it is.
+		return t.a.takeOver(ctx, t.svc, ip)
 	}
+	t.claimed(ip, uid, err)
 	return err
 }
 
@@ -126,11 +130,16 @@ func (t *transaction) claimAny(ctx context.Context, family corev1.IPFamily) (net
 		}
 		return blocks[0].prefix.Addr(), nil
 	}
-	ip, err := t.a.addresses.claimAny(ctx, t.svc, family)
-	if err == nil {
-		t.got.ips = append(t.got.ips, ip)
-	}
+	ip, uid, err := t.a.addresses.claimAny(ctx, t.svc, family)
+	t.claimed(ip, uid, err)
 	return ip, err
+}
+
+// claimed notes an address that was claimed, if there is no error.
+func (t *transaction) claimed(ip netip.Addr, uid types.UID, err error) {
+	if err == nil {
+		t.got.ips, t.uids = append(t.got.ips, ip), append(t.uids, uid)
+	}
 }
 
 // pretend says what claim would, unless the address is taken.

@@ -17,7 +17,8 @@
 //	dry run          claims nothing and makes up values
 //
 // A process that dies in between leaves something claimed that no service has;
-// [Allocator.Repair] finds that.
+// [Allocator.Repair] finds that. A service that asks for an address which was claimed
+// for it before gets it at once.
 //
 // The package is not for what a service looks like: that is in the parent package,
 // in the validation of the core group and in its defaults. Start at [New].

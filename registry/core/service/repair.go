@@ -90,7 +90,7 @@ func (a *Allocator) repairIPs(ctx context.Context, claimed *networking.IPAddress
 		if address != nil {
 			errs = append(errs, a.addresses.remove(ctx, address))
 		}
-		if err := a.addresses.create(ctx, all[0], ip); err != nil && !errors.Is(err, errAllocated) {
+		if _, err := a.addresses.create(ctx, all[0], ip); err != nil && !errors.Is(err, errAllocated) {
 			errs = append(errs, fmt.Errorf("claim %s: %w", ip, err))
 		}
 	}

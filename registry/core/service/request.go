@@ -12,8 +12,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/klog/v2"
+
+	"github.com/stoa-project/stoa/apis/networking"
 )
 
 // request is a create or an update of a service. The store tries an update again
@@ -37,6 +40,8 @@ type transaction struct {
 	dry      bool
 	// got is what was claimed, had what the old service has.
 	got, had holdings
+	// uids are those of the addresses in got.
+	uids []types.UID
 	// good says that the try came to the write, and was not undone by the store.
 	good bool
 }
@@ -57,7 +62,7 @@ func (a *Allocator) try(ctx context.Context, t *transaction) (genericregistry.Fi
 		return nil, apierrors.NewInternalError(errors.New("a service is written past what gives it addresses and ports"))
 	}
 	if before := r.last; before != nil {
-		a.giveBack(ctx, before.svc, before.got)
+		a.giveBack(ctx, before.svc, before.got, before.made)
 	}
 	t.a, r.last = a, t
 	claim := t.create
@@ -81,7 +86,7 @@ func (r *request) end(ctx context.Context, written runtime.Object) {
 	}
 	if written != nil && t.good {
 		svc := serviceOf(written)
-		r.a.giveBack(ctx, svc, t.got.and(t.had).without(heldBy(svc)))
+		r.a.giveBack(ctx, svc, t.got.and(t.had).without(heldBy(svc)), r.a.claimedBefore(svc))
 		return
 	}
 	if t.got.none() {
@@ -95,7 +100,12 @@ func (r *request) end(ctx context.Context, written runtime.Object) {
 		logger.Error(err, "Could not see what a service has", "service", klog.KObj(t.svc))
 		return
 	}
-	r.a.giveBack(ctx, t.svc, t.got.without(heldBy(svc)))
+	r.a.giveBack(ctx, t.svc, t.got.without(heldBy(svc)), t.made)
+}
+
+// made says of an address whether the try claimed it.
+func (t *transaction) made(address *networking.IPAddress) bool {
+	return slices.Contains(t.uids, address.UID)
 }
 
 // holdings are what services have of the cluster.

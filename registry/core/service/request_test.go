@@ -6,7 +6,9 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -29,7 +31,7 @@ type services struct {
 	*Allocator
 }
 
-func newServices(t *testing.T) services {
+func newServices(t *testing.T, change ...func(*Config)) services {
 	t.Helper()
 	group := kind.Group{
 		Install: kind.Types(corehub.AddToScheme, networkinghub.AddToScheme),
@@ -55,6 +57,9 @@ func newServices(t *testing.T) services {
 		t.Fatal(err)
 	}
 	c := newConfig(t, scheme, somePorts, "10.0.0.0/24")
+	for _, f := range change {
+		f(&c)
+	}
 	a, err := New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -82,6 +87,18 @@ func (s services) create(t *testing.T, svc *corev1.Service) *corev1.Service {
 	}
 	return serviceOf(out)
 }
+
+// createWith creates a service and does something before it is written. It returns
+// what goes wrong.
+func (s services) createWith(ctx context.Context, svc *corev1.Service, before func() error) string {
+	admit := func(context.Context, runtime.Object) error { return before() }
+	if _, err := s.Create(testContext(ctx), (*core.Service)(svc), admit, &metav1.CreateOptions{}); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+func nothing() error { return nil }
 
 // change updates the service s, as a PUT of what it was, if it has a version, or as a
 // patch. before is called before each try is written.
@@ -195,7 +212,7 @@ func TestUpdates(t *testing.T) {
 					cancel()
 				}
 				if tc.other != nil {
-					if err := s.change(t.Context(), "", tc.other, func() error { return nil }, metav1.UpdateOptions{}); err != nil {
+					if err := s.change(t.Context(), "", tc.other, nothing, metav1.UpdateOptions{}); err != nil {
 						t.Error(err)
 					}
 				}
@@ -236,13 +253,122 @@ func TestCreates(t *testing.T) {
 		{"..", `Service ".." is invalid: metadata.name: Invalid value: "..": is no name`},
 	} {
 		svc := newService(tc.name, corev1.ServiceTypeNodePort, corev1.ServicePort{Port: 80})
-		got := ""
-		if _, err := s.Create(testContext(t.Context()), (*core.Service)(svc), rest.ValidateAllObjectFunc, &metav1.CreateOptions{}); err != nil {
-			got = err.Error()
-		}
-		if got != tc.want {
+		if got := s.createWith(t.Context(), svc, nothing); got != tc.want {
 			t.Errorf("got  %s\nwant %s", got, tc.want)
 		}
 		s.check(t)
 	}
+}
+
+// A service gets the address that was claimed for it by a process that died before it
+// wrote the service, and nobody else does.
+func TestTakeOver(t *testing.T) {
+	t.Parallel()
+	ip := netip.MustParseAddr("10.0.0.7")
+	at := func(name string) *corev1.Service {
+		svc := newService(name, corev1.ServiceTypeClusterIP, corev1.ServicePort{Port: 80})
+		svc.Spec.ClusterIP = ip.String()
+		return svc
+	}
+	s := newServices(t)
+	if _, err := s.addresses.create(t.Context(), at("s"), ip); err != nil {
+		t.Fatal(err)
+	}
+	taken := func(name string) string {
+		return fmt.Sprintf("Service %q is invalid: spec.clusterIPs: Invalid value: [\"10.0.0.7\"]: failed to allocate IP 10.0.0.7: provided IP is already allocated", name)
+	}
+	for _, tc := range []struct {
+		name, want string
+		before     error
+	}{
+		{name: "other", want: taken("other")},
+		{name: "s", before: errors.New("refused"), want: "refused"},
+		{name: "other", want: taken("other")}, // it is for a repair to say that nobody has it
+		{name: "s"},
+		{name: "s", want: taken("s")},
+	} {
+		if got := s.createWith(t.Context(), at(tc.name), func() error { return tc.before }); got != tc.want {
+			t.Errorf("%s: got %q, want %q", tc.name, got, tc.want)
+		}
+	}
+	s.check(t)
+	if err := s.change(t.Context(), "", external, nothing, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	s.check(t)
+}
+
+// Of two that create a service with one address, the one that fails does not give the
+// address of the other one back, and neither does one that deletes a service of that
+// name.
+func TestTakeOverAtOnce(t *testing.T) {
+	t.Parallel()
+	at := func() *corev1.Service {
+		svc := newService("s", corev1.ServiceTypeClusterIP, corev1.ServicePort{Port: 80})
+		svc.Spec.ClusterIP = "10.0.0.7"
+		return svc
+	}
+	refused := errors.New("refused")
+	for name, tc := range map[string]struct {
+		first, second         error
+		wantFirst, wantSecond string
+	}{
+		"the first fails":  {first: refused, wantFirst: "refused"},
+		"the second fails": {second: refused, wantSecond: "refused"},
+		"none fails":       {wantFirst: `services "s" already exists`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServices(t)
+			first := s.createWith(t.Context(), at(), func() error {
+				if got := s.createWith(t.Context(), at(), func() error { return tc.second }); got != tc.wantSecond {
+					t.Errorf("got %q, want %q", got, tc.wantSecond)
+				}
+				return tc.first
+			})
+			if first != tc.wantFirst {
+				t.Errorf("got %q, want %q", first, tc.wantFirst)
+			}
+			s.check(t)
+		})
+	}
+	t.Run("the first fails before the second is written", func(t *testing.T) {
+		t.Parallel()
+		s := newServices(t)
+		claimed, refuse, failed := make(chan struct{}), make(chan struct{}), make(chan string)
+		go func() {
+			failed <- s.createWith(t.Context(), at(), func() error {
+				close(claimed)
+				<-refuse
+				return refused
+			})
+		}()
+		<-claimed
+		second := s.createWith(t.Context(), at(), func() error {
+			close(refuse)
+			if got := <-failed; got != "refused" {
+				t.Errorf("got %q, want refused", got)
+			}
+			return nil
+		})
+		if second != "" {
+			t.Error(second)
+		}
+		s.check(t)
+	})
+	t.Run("delete", func(t *testing.T) {
+		t.Parallel()
+		var s services
+		s = newServices(t, func(c *Config) {
+			c.DeleteEndpoints = func(context.Context, string, string) error {
+				s.create(t, at())
+				return nil
+			}
+		})
+		s.create(t, at())
+		if _, _, err := s.Delete(testContext(t.Context()), "s", rest.ValidateAllObjectFunc, &metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		s.check(t)
+	})
 }

@@ -220,18 +220,18 @@ func TestRollback(t *testing.T) {
 func TestChosenIPs(t *testing.T) {
 	t.Parallel()
 	a := newAllocator(t, somePorts, "10.0.0.0/24")
-	for _, tc := range []struct{ ip, want string }{
+	for i, tc := range []struct{ ip, want string }{
 		{"10.0.0.7", ""},
 		{"10.0.0.7", "provided IP is already allocated"},
 		{"10.0.0.0", "the provided network does not match the current range"},
 		{"10.0.0.255", "the provided network does not match the current range"},
 		{"10.0.1.1", "the provided network does not match the current range"},
 	} {
-		svc := newService("s", corev1.ServiceTypeClusterIP)
+		svc := newService(fmt.Sprint("s", i), corev1.ServiceTypeClusterIP)
 		svc.Spec.ClusterIP = tc.ip
 		want := ""
 		if tc.want != "" {
-			want = fmt.Sprintf("Service \"s\" is invalid: spec.clusterIPs: Invalid value: [%q]: failed to allocate IP %s: %s", tc.ip, tc.ip, tc.want)
+			want = fmt.Sprintf("Service %q is invalid: spec.clusterIPs: Invalid value: [%q]: failed to allocate IP %s: %s", svc.Name, tc.ip, tc.ip, tc.want)
 		}
 		got := ""
 		if err := a.write(t, svc, nil); err != nil {
@@ -318,7 +318,7 @@ func TestListsOfFullRange(t *testing.T) {
 	last := b.at(b.static) // not one of those left to users
 	for n := range b.size {
 		if ip := b.at(n); ip != last {
-			if err := a.addresses.create(t.Context(), newService("all", corev1.ServiceTypeClusterIP), ip); err != nil {
+			if _, err := a.addresses.create(t.Context(), newService("all", corev1.ServiceTypeClusterIP), ip); err != nil {
 				t.Fatal(err)
 			}
 		}
