@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -18,6 +19,9 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/kubernetes"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/apis/core"
@@ -27,6 +31,8 @@ import (
 )
 
 const (
+	// cidrController is who warns about the default ServiceCIDR. The name is upstream's.
+	cidrController = "kubernetes-service-cidr-controller"
 	// repairInterval is how often claims of services are compared with services.
 	repairInterval = 3 * time.Minute
 	// leaveTimeout bounds how long a server that stops tells others so.
@@ -60,17 +66,29 @@ func (s *Server) addServices(ctx context.Context, c CompletedOptions, config *ge
 	own := bootstrap.KubernetesService{
 		Scheme: c.types.scheme, Store: services, IP: allocator.FirstIP(), Port: port, NodePort: c.Service.KubernetesNodePort,
 	}
-	ensureCIDR, ensureService := early(ctx, allocator.EnsureCIDR), early(ctx, own.Ensure)
-	err = s.generic.AddPostStartHook("start-kubernetes-service-cidr-controller", func(hook genericapiserver.PostStartHookContext) error {
+	makeCIDR := func(ctx context.Context) error {
+		_, err := allocator.EnsureCIDR(ctx)
+		return err
+	}
+	ensureCIDR, ensureService := early(ctx, makeCIDR), early(ctx, own.Ensure)
+	client, err := kubernetes.NewForConfig(config.LoopbackClientConfig)
+	if err != nil {
+		return fmt.Errorf("loopback client: %w", err)
+	}
+	err = s.generic.AddPostStartHook("start-"+cidrController, func(hook genericapiserver.PostStartHookContext) error {
 		persist(hook, "Could not make the default service CIDR, trying again", ensureCIDR)
-		go wait.UntilWithContext(hook, logged("Could not keep the default service CIDR", allocator.EnsureCIDR), bootstrap.LeaseInterval)
+		go func() {
+			if s.WaitReady(hook) == nil {
+				keepCIDR(hook, client, allocator)
+			}
+		}()
 		go wait.UntilWithContext(hook, logged("Could not repair what services have", allocator.Repair), repairInterval)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	endpoints, err := s.kubernetesEndpoints(c, config, all, raw, port)
+	endpoints, err := s.kubernetesEndpoints(c, client, all, raw, port)
 	if err != nil {
 		return err
 	}
@@ -92,16 +110,12 @@ func (s *Server) addServices(ctx context.Context, c CompletedOptions, config *ge
 
 // kubernetesEndpoints returns what keeps the endpoints of the server, and adds the
 // hook that takes the server from them when it stops; nil if it keeps none.
-func (s *Server) kubernetesEndpoints(c CompletedOptions, config *genericapiserver.Config, all stores, raw generic.RESTOptionsGetter, port int) (*bootstrap.KubernetesEndpoints, error) {
+func (s *Server) kubernetesEndpoints(c CompletedOptions, client kubernetes.Interface, all stores, raw generic.RESTOptionsGetter, port int) (*bootstrap.KubernetesEndpoints, error) {
 	ip, _ := netip.AddrFromSlice(c.advertise)
 	ip = ip.Unmap()
 	if c.Service.EndpointReconciler == reconcileNone || all.kind("", "endpoints") == nil || all.kind("discovery.k8s.io", "endpointslices") == nil ||
 		!ip.IsValid() || ip.IsLoopback() || ip.IsLinkLocalUnicast() { // an address that no endpoint may have
 		return nil, nil
-	}
-	client, err := kubernetes.NewForConfig(config.LoopbackClientConfig)
-	if err != nil {
-		return nil, fmt.Errorf("loopback client: %w", err)
 	}
 	leases, _, err := service.Store(raw, "apiserveripinfo", &core.Endpoints{}, &core.EndpointsList{}, bootstrap.LeasesPrefix)
 	if err != nil {
@@ -167,6 +181,26 @@ func persist(ctx context.Context, message string, do func(context.Context) error
 		}
 		return err == nil, nil
 	})
+}
+
+// keepCIDR keeps the default ServiceCIDR, and warns, once for each warning, in the log
+// and by an event.
+func keepCIDR(ctx context.Context, client kubernetes.Interface, allocator *service.Allocator) {
+	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
+	defer broadcaster.Shutdown()
+	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")})
+	recorder := broadcaster.NewRecorder(clientgoscheme.Scheme, corev1.EventSource{Component: cidrController})
+	var before service.Warning
+	wait.UntilWithContext(ctx, logged("Could not keep the default service CIDR", func(ctx context.Context) error {
+		warning, err := allocator.EnsureCIDR(ctx)
+		if err == nil && warning != before && warning != (service.Warning{}) {
+			klog.FromContext(ctx).Info("The default ServiceCIDR is not what --service-cluster-ip-range says, or not ready, and holds: set the flag to match it, or delete it and let the server make it anew",
+				"name", warning.About.Name, "reason", warning.Reason, "message", warning.Message)
+			recorder.Event(&warning.About, corev1.EventTypeWarning, warning.Reason, warning.Message)
+		}
+		before = warning
+		return err
+	}), bootstrap.LeaseInterval)
 }
 
 // keepService makes the service of the server until it is there, less and less often,

@@ -39,6 +39,34 @@ func TestRestartOtherRange(t *testing.T) {
 	if !apierrors.IsInvalid(err) {
 		t.Errorf("service in a range that is only in the flags: %v, want Invalid", err)
 	}
+	eventually(t, func() string {
+		events, err := client.CoreV1().Events("default").List(t.Context(), metav1.ListOptions{FieldSelector: "involvedObject.kind=ServiceCIDR"})
+		if err != nil {
+			return err.Error()
+		}
+		var got []string
+		for _, e := range events.Items {
+			got = append(got, e.Source.Component+" "+e.Type+" "+e.Reason+": "+e.Message)
+		}
+		return cmp.Diff([]string{"kubernetes-service-cidr-controller Warning KubernetesDefaultServiceCIDRInconsistent: " +
+			"The default ServiceCIDR [10.0.0.0/24] does not match the controller flag configurations [10.7.0.0/24]"}, got)
+	})
+}
+
+// TestRestartDualStack has a server start with a second range of cluster IPs.
+func TestRestartDualStack(t *testing.T) {
+	t.Parallel()
+	server := stoatest.Start(t, stoatest.WithDataDir(startedOnce(t, nil)), stoatest.WithFlags("--service-cluster-ip-range=10.0.0.0/24,fd00:1::/108"))
+	client := kubernetes.NewForConfigOrDie(server.Config())
+	dual := serviceAt("a", "")
+	dual.Spec.IPFamilyPolicy = new(corev1.IPFamilyPolicyRequireDualStack)
+	got, err := client.CoreV1().Services("default").Create(t.Context(), dual, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}, got.Spec.IPFamilies); diff != "" || len(got.Spec.ClusterIPs) != 2 {
+		t.Errorf("a dual stack service has %v, families (-want +got):\n%s", got.Spec.ClusterIPs, diff)
+	}
 }
 
 // TestRestartWithoutService has servers that cannot make their service. They are

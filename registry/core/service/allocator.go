@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"path"
 	"slices"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -57,9 +56,8 @@ type Allocator struct {
 	servicesPath    string
 	// ordered says that services and addresses are in one etcd, whose revisions say
 	// which of two was written first.
-	ordered  bool
-	leaks    map[int32]int // of the repair of ports, see repairPorts
-	mismatch sync.Once     // tells that the default ServiceCIDR has other ranges
+	ordered bool
+	leaks   map[int32]int // of the repair of ports, see repairPorts
 }
 
 // New returns an allocator.

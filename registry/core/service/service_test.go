@@ -385,8 +385,8 @@ func TestDualStack(t *testing.T) {
 func TestServiceCIDRs(t *testing.T) {
 	t.Parallel()
 	a := newAllocator(t, somePorts, "10.0.0.0/24")
-	if err := a.EnsureCIDR(t.Context()); err != nil {
-		t.Fatal(err)
+	if warning, err := a.EnsureCIDR(t.Context()); err != nil || warning != (Warning{}) {
+		t.Fatal(warning, err)
 	}
 	stored := &networking.ServiceCIDR{}
 	key := a.addresses.cidrPath + "/kubernetes"
@@ -406,21 +406,76 @@ func TestServiceCIDRs(t *testing.T) {
 	if err := a.write(t, svc, nil); err != nil {
 		t.Error(err)
 	}
-	err := a.addresses.cidrs.GuaranteedUpdate(t.Context(), key, &networking.ServiceCIDR{}, false, nil,
+	if err := a.addresses.cidrs.GuaranteedUpdate(t.Context(), key, &networking.ServiceCIDR{}, false, nil,
 		storage.SimpleUpdate(func(obj runtime.Object) (runtime.Object, error) {
 			obj.(*networking.ServiceCIDR).Status.Conditions[0].Status = metav1.ConditionFalse
 			return obj, nil
-		}), nil)
-	if err != nil {
+		}), nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.EnsureCIDR(t.Context()); err != nil { // which leaves it so
-		t.Fatal(err)
+	warning, err := a.EnsureCIDR(t.Context()) // which leaves it so
+	if err != nil || warning.Message != "Configuration matches, but Kubernetes default Service CIDR is ready" {
+		t.Error(warning, err)
 	}
 	other := newService("o", corev1.ServiceTypeClusterIP)
 	other.Spec.ClusterIP = "10.0.0.9"
 	if err := a.write(t, other, nil); err == nil {
 		t.Error("a range that is not ready gave an address")
+	}
+}
+
+// What a server with other ranges makes of the default ServiceCIDR.
+func TestRangesChange(t *testing.T) {
+	t.Parallel()
+	const v4, v6, other = "10.0.0.0/24", "fd00::/112", "10.1.0.0/24"
+	for _, tc := range []struct {
+		before, after, want []string
+		reason, message     string
+	}{
+		{before: []string{v4}, after: []string{v4}, want: []string{v4}},
+		{before: []string{v4}, after: []string{v4, v6}, want: []string{v4, v6}},
+		{
+			before: []string{v4}, after: []string{v6, v4}, want: []string{v4},
+			reason: "KubernetesDefaultServiceCIDRInconsistent", message: "The default ServiceCIDR [10.0.0.0/24] does not match the controller flag configurations [fd00::/112 10.0.0.0/24]",
+		},
+		{
+			before: []string{v4, v6}, after: []string{v4}, want: []string{v4, v6},
+			reason: "KubernetesDefaultServiceCIDRInconsistent", message: "The default ServiceCIDR [10.0.0.0/24 fd00::/112] does not match the controller flag configurations [10.0.0.0/24]",
+		},
+		{
+			before: []string{v4}, after: []string{other}, want: []string{v4},
+			reason: "KubernetesDefaultServiceCIDRInconsistent", message: "The default ServiceCIDR [10.0.0.0/24] does not match the controller flag configurations [10.1.0.0/24]",
+		},
+	} {
+		t.Run(fmt.Sprint(tc.before, tc.after), func(t *testing.T) {
+			t.Parallel()
+			a := newAllocator(t, somePorts, tc.before...)
+			if _, err := a.EnsureCIDR(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			stored := func() (out networking.ServiceCIDR) {
+				if err := a.addresses.cidrs.Get(t.Context(), a.addresses.cidrPath+"/kubernetes", storage.GetOptions{}, &out); err != nil {
+					t.Fatal(err)
+				}
+				return out
+			}
+			version := stored().ResourceVersion
+			a.addresses.ranges = nil
+			for _, r := range tc.after {
+				a.addresses.ranges = append(a.addresses.ranges, netip.MustParsePrefix(r))
+			}
+			warning, err := a.EnsureCIDR(t.Context())
+			if err != nil || warning.Reason != tc.reason || warning.Message != tc.message {
+				t.Error(warning, err)
+			}
+			got := stored()
+			if !slices.Equal(got.Spec.CIDRs, tc.want) {
+				t.Errorf("ranges %v, want %v", got.Spec.CIDRs, tc.want)
+			}
+			if slices.Equal(tc.before, tc.want) && got.ResourceVersion != version {
+				t.Error("it was written without a change")
+			}
+		})
 	}
 }
 
