@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"path"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -94,7 +95,10 @@ func (a *addresses) claim(ctx context.Context, svc *corev1.Service, ip netip.Add
 	}
 	for _, b := range blocks {
 		if b.has(ip) {
-			return a.create(ctx, svc, ip)
+			start := time.Now()
+			uid, err := a.create(ctx, svc, ip)
+			measured().claimIP(b, chosen, start, err)
+			return uid, err
 		}
 	}
 	return "", errNoBlock
@@ -108,11 +112,11 @@ func (a *addresses) claimAny(ctx context.Context, svc *corev1.Service, family co
 	}
 	s := search{addresses: a, svc: svc, taken: map[netip.Addr]bool{}}
 	for _, b := range blocks {
-		for _, part := range b.bands() {
-			ip, err := s.claimIn(ctx, b, part)
-			if !errors.Is(err, errFull) {
-				return ip, s.uid, err
-			}
+		start := time.Now()
+		ip, err := s.claimIn(ctx, b)
+		measured().claimIP(b, free, start, err)
+		if !errors.Is(err, errFull) {
+			return ip, s.uid, err
 		}
 	}
 	return netip.Addr{}, "", errFull
@@ -130,9 +134,19 @@ type search struct {
 	uid types.UID
 }
 
-// claimIn takes a free address of a part of a block: one of a few at random, or else
-// one that is not among those taken.
-func (s *search) claimIn(ctx context.Context, b block, part band) (netip.Addr, error) {
+// claimIn takes a free address of a block.
+func (s *search) claimIn(ctx context.Context, b block) (netip.Addr, error) {
+	for _, part := range b.bands() {
+		if ip, err := s.claimInPart(ctx, b, part); !errors.Is(err, errFull) {
+			return ip, err
+		}
+	}
+	return netip.Addr{}, errFull
+}
+
+// claimInPart takes a free address of a part of a block: one of a few at random, or
+// else one that is not among those taken.
+func (s *search) claimInPart(ctx context.Context, b block, part band) (netip.Addr, error) {
 	got, err := netip.Addr{}, errFull
 	b.each(part, func(ip netip.Addr) bool {
 		if !s.read && len(s.taken) == blindTries {
@@ -221,8 +235,17 @@ func (a *addresses) release(ctx context.Context, ip netip.Addr, own func(*networ
 		return nil
 	}
 	err := a.ips.Delete(ctx, a.key(ip.String()), &networking.IPAddress{}, nil, check, nil, storage.DeleteOptions{})
-	if storage.IsNotFound(err) || errors.Is(err, errNotOwn) {
+	switch {
+	case storage.IsNotFound(err) || errors.Is(err, errNotOwn):
 		return nil
+	case err != nil:
+		return err
+	}
+	blocks, err := a.blocks(ctx, familyOf(ip))
+	for _, b := range blocks {
+		if b.has(ip) {
+			measured().addIPs(b, -1)
+		}
 	}
 	return err
 }

@@ -86,6 +86,7 @@ func New(c Config) (*Allocator, error) {
 	if err != nil {
 		return nil, err
 	}
+	measured() // registers them
 	a.ordered, err = sameEtcd(c.Options, "services", "ipaddresses"+group)
 	return a, err
 }

@@ -4,6 +4,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,16 +52,27 @@ type portRequest struct {
 	refused func(error) error
 }
 
+func (r portRequest) scope() string {
+	if r.want == 0 {
+		return free
+	}
+	return chosen
+}
+
 // claim answers all requests in one write, or none.
 func (p *ports) claim(ctx context.Context, requests []portRequest) ([]int32, error) {
 	if len(requests) == 0 {
 		return nil, nil
 	}
 	var got []int32
+	refused := "" // how the port was asked for that could not be had
 	err := p.change(ctx, func(taken *bitmap) error {
 		got = got[:0]
 		for _, r := range requests {
 			port, err := taken.take(r.want)
+			if err != nil {
+				refused = r.scope()
+			}
 			if err != nil && r.refused != nil {
 				err = r.refused(err)
 			}
@@ -72,9 +84,11 @@ func (p *ports) claim(ctx context.Context, requests []portRequest) ([]int32, err
 		return nil
 	})
 	if err != nil {
+		measured().portErrors.WithLabelValues(cmp.Or(refused, requests[0].scope())).Inc()
 		return nil, err
 	}
 	for i, r := range requests {
+		measured().portClaims.WithLabelValues(r.scope()).Inc()
 		r.set(got[i])
 	}
 	return got, nil
@@ -128,7 +142,8 @@ func (p *ports) release(ctx context.Context, given []int32) error {
 
 // change changes which ports are taken.
 func (p *ports) change(ctx context.Context, edit func(*bitmap) error) error {
-	return p.store.GuaranteedUpdate(ctx, portsKey, &core.RangeAllocation{}, true, nil,
+	out := &core.RangeAllocation{}
+	err := p.store.GuaranteedUpdate(ctx, portsKey, out, true, nil,
 		storage.SimpleUpdate(func(obj runtime.Object) (runtime.Object, error) {
 			stored := obj.(*core.RangeAllocation)
 			taken := p.bitmap(stored)
@@ -138,12 +153,16 @@ func (p *ports) change(ctx context.Context, edit func(*bitmap) error) error {
 			stored.Range, stored.Data = p.all.String(), taken.bits.Bytes()
 			return stored, nil
 		}), nil)
+	if err == nil {
+		measured().setPorts(p.bitmap(out))
+	}
+	return err
 }
 
 // bitmap reads what is stored. What was written for another range is kept as far as
 // it is in this one.
 func (p *ports) bitmap(stored *core.RangeAllocation) *bitmap {
-	b := &bitmap{all: p.all, bits: new(big.Int).SetBytes(stored.Data)}
+	b := &bitmap{all: p.all, bits: new(big.Int).SetBytes(stored.Data), version: stored.ResourceVersion}
 	if stored.Range == "" || stored.Range == p.all.String() {
 		return b
 	}
@@ -162,6 +181,8 @@ func (p *ports) bitmap(stored *core.RangeAllocation) *bitmap {
 type bitmap struct {
 	all  utilnet.PortRange
 	bits *big.Int
+	// version is that of the object that was read.
+	version string
 }
 
 func (b *bitmap) has(port int32) bool {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/big"
 	"net/netip"
 	"slices"
 	"time"
@@ -94,14 +95,26 @@ func (a *Allocator) repairIPs(ctx context.Context, claimed *networking.IPAddress
 			errs = append(errs, fmt.Errorf("claim %s: %w", ip, err))
 		}
 	}
+	left := map[netip.Addr]bool{}
+	for ip := range owners {
+		left[ip] = true
+	}
 	for _, address := range byName {
 		ip, err := netip.ParseAddr(address.Name)
 		used := err == nil && len(owners[ip]) > 0
 		if used || address.Labels[networkingv1.LabelManagedBy] != managedBy || time.Since(address.CreationTimestamp.Time) < claimAge {
+			left[ip] = true
 			continue
 		}
 		logger.Info("Freed a cluster IP that no service has", "ip", address.Name)
 		errs = append(errs, a.addresses.remove(ctx, address))
+	}
+	for _, family := range a.families {
+		blocks, err := a.addresses.blocks(ctx, family)
+		errs = append(errs, err)
+		for _, b := range blocks {
+			measured().setIPs(b, left)
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -145,19 +158,16 @@ func (a *Allocator) repairPorts(ctx context.Context, before *core.RangeAllocatio
 			leaks[port] = a.leaks[port] + 1
 		}
 	}
-	err := a.ports.store.GuaranteedUpdate(ctx, portsKey, &core.RangeAllocation{}, true, nil,
-		storage.SimpleUpdate(func(obj runtime.Object) (runtime.Object, error) {
-			stored := obj.(*core.RangeAllocation)
-			if stored.ResourceVersion != before.ResourceVersion {
-				return nil, errChanged
-			}
-			taken := a.ports.bitmap(&core.RangeAllocation{})
-			for _, port := range slices.Concat(slices.Collect(maps.Keys(used)), slices.Collect(maps.Keys(leaks))) {
-				taken.set(port)
-			}
-			stored.Range, stored.Data = a.ports.all.String(), taken.bits.Bytes()
-			return stored, nil
-		}), nil)
+	err := a.ports.change(ctx, func(taken *bitmap) error {
+		if taken.version != before.ResourceVersion {
+			return errChanged
+		}
+		taken.bits = new(big.Int)
+		for _, port := range slices.Concat(slices.Collect(maps.Keys(used)), slices.Collect(maps.Keys(leaks))) {
+			taken.set(port)
+		}
+		return nil
+	})
 	if errors.Is(err, errChanged) {
 		return nil // the next repair will see
 	}
