@@ -226,8 +226,8 @@ func newIPAddress(svc *corev1.Service, ip netip.Addr) *networking.IPAddress {
 // errNotOwn stops the release of an address that belongs to something else.
 var errNotOwn = errors.New("the address belongs to something else")
 
-// release gives an address back, if it is as own says.
-func (a *addresses) release(ctx context.Context, ip netip.Addr, own func(*networking.IPAddress) bool) error {
+// release gives an address back, if it is as own says. It returns whether it did.
+func (a *addresses) release(ctx context.Context, ip netip.Addr, own func(*networking.IPAddress) bool) (bool, error) {
 	check := func(_ context.Context, obj runtime.Object) error {
 		if !own(obj.(*networking.IPAddress)) {
 			return errNotOwn
@@ -237,9 +237,9 @@ func (a *addresses) release(ctx context.Context, ip netip.Addr, own func(*networ
 	err := a.ips.Delete(ctx, a.key(ip.String()), &networking.IPAddress{}, nil, check, nil, storage.DeleteOptions{})
 	switch {
 	case storage.IsNotFound(err) || errors.Is(err, errNotOwn):
-		return nil
+		return false, nil
 	case err != nil:
-		return err
+		return false, err
 	}
 	blocks, err := a.blocks(ctx, familyOf(ip))
 	for _, b := range blocks {
@@ -247,7 +247,7 @@ func (a *addresses) release(ctx context.Context, ip netip.Addr, own func(*networ
 			measured().addIPs(b, -1)
 		}
 	}
-	return err
+	return true, err
 }
 
 func belongsTo(address *networking.IPAddress, svc *corev1.Service) bool {

@@ -199,7 +199,10 @@ func (a *Allocator) takeOver(ctx context.Context, svc *corev1.Service, ip netip.
 }
 
 // giveBack makes free what a service has no use for, of the addresses those that are
-// its own. It goes on when a request has ended.
+// its own. Ports do not say whose they are: if none of the addresses is the service's
+// own, then another request has given all back, and the ports may be another service's.
+// The store tells of one delete twice if two requests take the last finalizer away.
+// It goes on when a request has ended.
 func (a *Allocator) giveBack(ctx context.Context, svc *corev1.Service, unused holdings, own func(*networking.IPAddress) bool) {
 	if unused.none() {
 		return
@@ -207,9 +210,14 @@ func (a *Allocator) giveBack(ctx context.Context, svc *corev1.Service, unused ho
 	logger := klog.FromContext(ctx)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
-	err := a.ports.release(ctx, unused.ports)
+	var err error
+	first := len(unused.ips) == 0
 	for _, ip := range unused.ips {
-		err = errors.Join(err, a.addresses.release(ctx, ip, own))
+		released, releaseErr := a.addresses.release(ctx, ip, own)
+		first, err = first || released, errors.Join(err, releaseErr)
+	}
+	if first {
+		err = errors.Join(err, a.ports.release(ctx, unused.ports))
 	}
 	if err != nil { // a repair will
 		logger.Error(err, "Could not give back what a service had", "service", klog.KObj(svc), "ips", unused.ips, "ports", unused.ports)

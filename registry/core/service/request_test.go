@@ -372,3 +372,28 @@ func TestTakeOverAtOnce(t *testing.T) {
 		s.check(t)
 	})
 }
+
+// Two that take the last finalizer of a service away may both be told that it is gone.
+// By the second time, another service may have its port.
+func TestDeletedTwice(t *testing.T) {
+	t.Parallel()
+	s := newServices(t)
+	svc := newService("s", corev1.ServiceTypeNodePort, corev1.ServicePort{Port: 80, NodePort: 30003})
+	svc.Finalizers = []string{"example.com/one"}
+	s.create(t, svc)
+	if _, _, err := s.Delete(testContext(t.Context()), "s", rest.ValidateAllObjectFunc, &metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	finalize := func(svc *corev1.Service) { svc.Finalizers = nil }
+	err := s.change(t.Context(), "", finalize, func() error {
+		if err := s.change(t.Context(), "", finalize, nothing, metav1.UpdateOptions{}); err != nil {
+			t.Error(err)
+		}
+		s.create(t, newService("other", corev1.ServiceTypeNodePort, corev1.ServicePort{Port: 80, NodePort: 30003}))
+		return nil
+	}, metav1.UpdateOptions{})
+	if err != nil {
+		t.Error(err)
+	}
+	s.check(t)
+}
