@@ -4,8 +4,12 @@
 package server
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
+	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -14,6 +18,7 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/informers"
 
+	"github.com/stoa-project/stoa/authz/abac"
 	"github.com/stoa-project/stoa/authz/rbac"
 	"github.com/stoa-project/stoa/registry/kind"
 	"github.com/stoa-project/stoa/server/bootstrap"
@@ -21,6 +26,8 @@ import (
 
 // The modes of authorization that the server knows.
 const (
+	// ModeABAC allows what the lines of a file allow.
+	ModeABAC        = "ABAC"
 	ModeAlwaysAllow = "AlwaysAllow"
 	ModeAlwaysDeny  = "AlwaysDeny"
 	// ModeRBAC allows what roles allow. Where they are not served, the default cluster
@@ -29,18 +36,60 @@ const (
 )
 
 // Modes are those that the server knows.
-func Modes() []string { return []string{ModeAlwaysAllow, ModeAlwaysDeny, ModeRBAC} }
+func Modes() []string { return []string{ModeABAC, ModeAlwaysAllow, ModeAlwaysDeny, ModeRBAC} }
 
 // AuthorizationOptions say who may do what. The group system:masters may do
 // everything.
 type AuthorizationOptions struct {
-	// Modes are asked in this order, until one allows or denies. Those that the
-	// server does not know allow nothing.
+	// Modes are asked in this order, until one allows or denies.
 	Modes []string
+	// PolicyFile has the lines of ModeABAC. It is read once.
+	PolicyFile string
 }
 
 func newAuthorizationOptions() *AuthorizationOptions {
 	return &AuthorizationOptions{Modes: []string{ModeRBAC}}
+}
+
+// AddFlags adds kube-apiserver's flags.
+func (o *AuthorizationOptions) AddFlags(flags *pflag.FlagSet) {
+	flags.StringSliceVar(&o.Modes, "authorization-mode", o.Modes,
+		"Ordered list of plug-ins to do authorization on secure port. Comma-delimited list of: "+strings.Join(Modes(), ",")+".")
+	flags.StringVar(&o.PolicyFile, "authorization-policy-file", o.PolicyFile, "File with authorization policy in json line by line format, used with --authorization-mode=ABAC, on the secure port.")
+}
+
+// Validate reports everything that is wrong with the options and the file.
+func (o *AuthorizationOptions) Validate() []error {
+	errs := o.ValidateModes(Modes())
+	if slices.Contains(o.Modes, ModeABAC) && o.PolicyFile != "" {
+		if _, err := abac.NewFromFile(o.PolicyFile); err != nil {
+			errs = append(errs, fmt.Errorf("--authorization-policy-file: %w", err))
+		}
+	}
+	return errs
+}
+
+// ValidateModes reports what is wrong with the modes, if these are the known ones.
+func (o *AuthorizationOptions) ValidateModes(known []string) []error {
+	var errs []error
+	if len(o.Modes) == 0 {
+		errs = append(errs, errors.New("at least one authorization-mode must be passed"))
+	}
+	for _, mode := range o.Modes {
+		if !slices.Contains(known, mode) {
+			errs = append(errs, fmt.Errorf("authorization-mode %q is not a valid mode", mode))
+		}
+	}
+	if sorted := slices.Sorted(slices.Values(o.Modes)); len(slices.Compact(sorted)) != len(o.Modes) {
+		errs = append(errs, fmt.Errorf("authorization-mode %q has mode specified more than once", o.Modes))
+	}
+	switch used := slices.Contains(o.Modes, ModeABAC); {
+	case used && o.PolicyFile == "":
+		errs = append(errs, errors.New("authorization-mode ABAC's authorization policy file not passed"))
+	case !used && o.PolicyFile != "":
+		errs = append(errs, errors.New("cannot specify --authorization-policy-file without mode ABAC"))
+	}
+	return errs
 }
 
 // authorize sets who may do what, and returns who knows about roles.
@@ -61,6 +110,12 @@ func (c CompletedOptions) authorize(config *genericapiserver.Config, factory inf
 	}
 	for _, mode := range c.Authorization.Modes {
 		switch mode {
+		case ModeABAC:
+			policies, err := abac.NewFromFile(c.Authorization.PolicyFile)
+			if err != nil {
+				return nil, fmt.Errorf("--authorization-policy-file: %w", err)
+			}
+			add(mode, policies)
 		case ModeAlwaysAllow:
 			add(mode, authorizerfactory.NewAlwaysAllowAuthorizer())
 		case ModeAlwaysDeny:

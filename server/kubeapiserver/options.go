@@ -106,8 +106,7 @@ func (o *Options) addOwnFlags(sections *cliflag.NamedFlagSets) {
 		sections.FlagSet(sectionAdmission).Lookup("enable-admission-plugins").Usage += " Not there yet, though on by default in kube-apiserver: " + strings.Join(names, ", ") + "."
 	}
 
-	access := sections.FlagSet(sectionAccess)
-	access.StringSliceVar(&o.Server.Authorization.Modes, "authorization-mode", o.Server.Authorization.Modes, "Ordered list of plug-ins to do authorization on secure port. Comma-delimited list of: "+strings.Join(modes, ",")+". Not there yet are ABAC, Node and Webhook, which allow nothing.")
+	sections.FlagSet(sectionAccess).Lookup("authorization-mode").Usage = "Ordered list of plug-ins to do authorization on secure port. Comma-delimited list of: " + strings.Join(modes, ",") + ". Not there yet are Node and Webhook, which allow nothing."
 
 	tokens := sections.FlagSet(sectionTokens)
 	tokens.StringArrayVar(&o.Tokens.Issuers, "service-account-issuer", nil, "Identifier of the service account token issuer. This value is a string or URI.")
@@ -153,8 +152,8 @@ func missingDefaults(registered []string) []string {
 }
 
 // Warnings are about flags that were set and have no effect, and plugins that users
-// may rely on. It also takes plugins out of the options that the server does not
-// have, which would be errors.
+// may rely on. It also takes plugins and modes out of the options that the server does
+// not have, which would be errors.
 func (o *Options) Warnings() []string {
 	var out []string
 	o.flags.VisitAll(func(f *pflag.Flag) {
@@ -162,10 +161,15 @@ func (o *Options) Warnings() []string {
 			out = append(out, fmt.Sprintf("--%s has no effect yet", f.Name))
 		}
 	})
-	for _, mode := range o.Server.Authorization.Modes {
-		if !slices.Contains(server.Modes(), mode) {
+	access := o.Server.Authorization
+	lacks := func(mode string) bool { return !slices.Contains(server.Modes(), mode) }
+	for _, mode := range access.Modes {
+		if lacks(mode) {
 			out = append(out, fmt.Sprintf("--authorization-mode: %s allows nothing yet", mode))
 		}
+	}
+	if access.Modes = slices.DeleteFunc(access.Modes, lacks); len(access.Modes) == 0 {
+		access.Modes = []string{server.ModeAlwaysDeny}
 	}
 	admission := o.Server.Admission
 	if names := slices.DeleteFunc(missingDefaults(admission.Plugins.Registered()), func(name string) bool {
@@ -202,24 +206,8 @@ func (o *Options) Validate() []error {
 			errs = append(errs, fmt.Errorf("--%s is not implemented yet, and %s", f.Name, unsafe[f.Name]))
 		}
 	})
-	errs = append(errs, validateModes(o.Server.Authorization.Modes)...)
+	errs = append(errs, o.Server.Authorization.ValidateModes(modes)...)
 	errs = append(errs, o.Tokens.validate()...)
-	return errs
-}
-
-func validateModes(set []string) []error {
-	var errs []error
-	if len(set) == 0 {
-		errs = append(errs, errors.New("at least one authorization-mode must be passed"))
-	}
-	for _, mode := range set {
-		if !slices.Contains(modes, mode) {
-			errs = append(errs, fmt.Errorf("authorization-mode %q is not a valid mode", mode))
-		}
-	}
-	if sorted := slices.Sorted(slices.Values(set)); len(slices.Compact(sorted)) != len(set) {
-		errs = append(errs, fmt.Errorf("authorization-mode %q has mode specified more than once", set))
-	}
 	return errs
 }
 

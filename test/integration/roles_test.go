@@ -15,12 +15,20 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+
+	"github.com/stoa-project/stoa/stoatest"
 )
 
 // as returns a client of the shared server for a user without other groups than those.
 func as(t *testing.T, user string, groups ...string) kubernetes.Interface {
 	t.Helper()
-	config := rest.CopyConfig(api.Config())
+	return impersonate(t, api, user, groups...)
+}
+
+// impersonate returns a client of a server for a user.
+func impersonate(t *testing.T, server *stoatest.Server, user string, groups ...string) kubernetes.Interface {
+	t.Helper()
+	config := rest.CopyConfig(server.Config())
 	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: groups}
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
