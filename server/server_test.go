@@ -358,6 +358,14 @@ func TestInvalidOptions(t *testing.T) {
 		`authorization-mode ["RBAC" "RBAC"] has mode specified more than once`: func(o *server.Options) { o.Authorization.Modes = []string{"RBAC", "RBAC"} },
 		"authorization-mode ABAC's authorization policy file not passed":       func(o *server.Options) { o.Authorization.Modes = []string{"ABAC"} },
 		"cannot specify --authorization-policy-file without mode ABAC":         func(o *server.Options) { o.Authorization.PolicyFile = "x" },
+		"authorization-mode Webhook's authorization config file not passed":    func(o *server.Options) { o.Authorization.Modes = []string{"Webhook"} },
+		"cannot specify --authorization-webhook-config-file without mode":      func(o *server.Options) { o.Authorization.Webhook.ConfigFile = "x" },
+		"--authorization-config: open /nonexistent: no such file":              func(o *server.Options) { o.Authorization.ConfigFile = "/nonexistent" },
+		"--authorization-config can not be specified when --authorization-mode": func(o *server.Options) {
+			if err := o.Flags().Parse([]string{"--authorization-config=x", "--authorization-mode=RBAC"}); err != nil {
+				panic(err)
+			}
+		},
 		"--authorization-policy-file: open /nonexistent: no such file": func(o *server.Options) {
 			o.Authorization.Modes, o.Authorization.PolicyFile = []string{"ABAC"}, "/nonexistent"
 		},

@@ -106,7 +106,7 @@ func (o *Options) addOwnFlags(sections *cliflag.NamedFlagSets) {
 		sections.FlagSet(sectionAdmission).Lookup("enable-admission-plugins").Usage += " Not there yet, though on by default in kube-apiserver: " + strings.Join(names, ", ") + "."
 	}
 
-	sections.FlagSet(sectionAccess).Lookup("authorization-mode").Usage = "Ordered list of plug-ins to do authorization on secure port. Comma-delimited list of: " + strings.Join(modes, ",") + ". Not there yet are Node and Webhook, which allow nothing."
+	sections.FlagSet(sectionAccess).Lookup("authorization-mode").Usage = "Ordered list of plug-ins to do authorization on secure port. Comma-delimited list of: " + strings.Join(modes, ",") + ". Not there yet is Node, which allows nothing."
 
 	tokens := sections.FlagSet(sectionTokens)
 	tokens.StringArrayVar(&o.Tokens.Issuers, "service-account-issuer", nil, "Identifier of the service account token issuer. This value is a string or URI.")
@@ -188,7 +188,7 @@ func (o *Options) Warnings() []string {
 	}
 	admission.EnablePlugins = slices.DeleteFunc(admission.EnablePlugins, missing)
 	admission.DisablePlugins = slices.DeleteFunc(admission.DisablePlugins, missing)
-	if o.Server.Authentication.Anonymous && slices.Contains(o.Server.Authorization.Modes, modeAllow) {
+	if o.Server.Authentication.Anonymous && access.ConfigFile == "" && slices.Contains(access.Modes, modeAllow) {
 		o.Server.Authentication.Anonymous = false
 		out = append(out, "AnonymousAuth is not allowed with the AlwaysAllow authorizer. Resetting AnonymousAuth to false. You should use a different authorizer")
 	}

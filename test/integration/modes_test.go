@@ -4,13 +4,20 @@
 package integration
 
 import (
+	"encoding/json"
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/stoa-project/stoa/stoatest"
 )
@@ -53,4 +60,136 @@ func TestModes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// reviewer is a webhook that decides about access: ann may list config maps.
+type reviewer struct {
+	*httptest.Server
+
+	asked atomic.Int32
+}
+
+func newReviewer(t *testing.T) *reviewer {
+	t.Helper()
+	r := &reviewer{}
+	r.Server = httptest.NewTLSServer(r)
+	t.Cleanup(r.Close)
+	return r
+}
+
+// ServeHTTP answers a SubjectAccessReview.
+func (r *reviewer) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	var review authorizationv1.SubjectAccessReview
+	if err := json.NewDecoder(request.Body).Decode(&review); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	r.asked.Add(1)
+	of := review.Spec.ResourceAttributes
+	review.Status.Allowed = of != nil && review.Spec.User == "ann" && of.Verb == "list" && of.Resource == "configmaps"
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(review); err != nil {
+		panic(err) // the client then fails
+	}
+}
+
+// kubeconfig writes the file with the address of the webhook.
+func (r *reviewer) kubeconfig(t *testing.T) string {
+	t.Helper()
+	config := clientcmdapi.NewConfig()
+	config.Clusters["reviewer"] = &clientcmdapi.Cluster{
+		Server: r.URL, CertificateAuthorityData: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.Certificate().Raw}),
+	}
+	config.Contexts["reviewer"] = &clientcmdapi.Context{Cluster: "reviewer"}
+	config.CurrentContext = "reviewer"
+	file := filepath.Join(t.TempDir(), "reviewer.kubeconfig")
+	if err := clientcmd.WriteToFile(*config, file); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestAuthorizationWebhook asks a webhook, once for what it is asked again soon.
+func TestAuthorizationWebhook(t *testing.T) {
+	t.Parallel()
+	webhook := newReviewer(t)
+	server := stoatest.Start(t, stoatest.WithFlags("--authorization-mode=Webhook", "--authorization-webhook-version=v1",
+		"--authorization-webhook-config-file="+webhook.kubeconfig(t)))
+	ann := impersonate(t, server, "ann").CoreV1().ConfigMaps("default")
+	for range 3 {
+		if _, err := ann.List(t.Context(), metav1.ListOptions{}); err != nil {
+			t.Error(err)
+		}
+	}
+	if asked := webhook.asked.Load(); asked != 1 {
+		t.Errorf("asked %d times, want 1", asked)
+	}
+	if err := ann.Delete(t.Context(), "none", metav1.DeleteOptions{}); !apierrors.IsForbidden(err) {
+		t.Errorf("delete: %v, want Forbidden", err)
+	}
+	webhook.Close()
+	if _, err := ann.List(t.Context(), metav1.ListOptions{}); err != nil {
+		t.Errorf("what was allowed just before: %v", err)
+	}
+	if _, err := ann.Get(t.Context(), "none", metav1.GetOptions{}); err == nil || apierrors.IsNotFound(err) {
+		t.Errorf("what nobody can be asked about: %v", err)
+	}
+}
+
+const authorizationHead = "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthorizationConfiguration\nauthorizers:\n"
+
+// TestAuthorizationConfig changes the file while the server runs.
+func TestAuthorizationConfig(t *testing.T) {
+	t.Parallel()
+	webhook := newReviewer(t)
+	file := filepath.Join(t.TempDir(), "authorization.yaml")
+	write := func(authorizers string) {
+		t.Helper()
+		next := file + ".next"
+		if err := os.WriteFile(next, []byte(authorizationHead+authorizers), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(next, file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("- {type: RBAC, name: rbac}\n")
+	server := stoatest.Start(t, stoatest.WithFlags("--authorization-config="+file))
+	ann := impersonate(t, server, "ann").CoreV1().ConfigMaps("default")
+	bob := impersonate(t, server, "bob").CoreV1().ConfigMaps("default")
+	if _, err := ann.List(t.Context(), metav1.ListOptions{}); !apierrors.IsForbidden(err) {
+		t.Errorf("before: %v, want Forbidden", err)
+	}
+	write(`- type: Webhook
+  name: other
+  webhook:
+    timeout: 3s
+    authorizedTTL: 1s
+    unauthorizedTTL: 1s
+    subjectAccessReviewVersion: v1
+    matchConditionSubjectAccessReviewVersion: v1
+    failurePolicy: Deny
+    connectionInfo: {type: KubeConfigFile, kubeConfigFile: ` + webhook.kubeconfig(t) + `}
+    matchConditions: [{expression: "request.user == 'ann'"}]
+- {type: RBAC, name: rbac}
+`)
+	eventually(t, func() string {
+		_, err := ann.List(t.Context(), metav1.ListOptions{})
+		return text(err)
+	})
+	if _, err := bob.List(t.Context(), metav1.ListOptions{}); !apierrors.IsForbidden(err) {
+		t.Errorf("whom no condition matches: %v, want Forbidden", err)
+	}
+	asked := webhook.asked.Load()
+	write("- {type: Nosuch, name: other}\n") // changes nothing
+	if _, err := ann.List(t.Context(), metav1.ListOptions{}); err != nil || webhook.asked.Load() < asked {
+		t.Errorf("after a mistake: %v", err)
+	}
+	write("- {type: RBAC, name: rbac}\n")
+	eventually(t, func() string {
+		if _, err := ann.List(t.Context(), metav1.ListOptions{}); err == nil {
+			return "ann still may"
+		}
+		return ""
+	})
 }
