@@ -60,7 +60,8 @@ type Server struct {
 
 // New starts the embedded etcd or connects to the external one, opens the port,
 // makes the certificates that are missing and builds the stores. ctx bounds that
-// and carries the logger. If it fails, it leaves nothing running.
+// and carries the logger. If it fails, it leaves nothing
+// running but the empty queues of what reads certificates, whose end upstream logs.
 func New(ctx context.Context, c CompletedOptions) (_ *Server, err error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -97,7 +98,15 @@ func New(ctx context.Context, c CompletedOptions) (_ *Server, err error) {
 	if err := s.writeAdminKubeconfig(); err != nil {
 		return nil, err
 	}
-	return s, s.assemble(ctx, c, config, clients, result.endpoints)
+	if err := s.assemble(ctx, c, config, clients, result.endpoints); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, func() {
+		if !s.ran.Load() {
+			discardCertificates(ctx, config.SecureServing)
+		}
+	})
+	return s, nil
 }
 
 // prepare makes everything that needs no etcd: certificates, the listener, the
@@ -116,11 +125,6 @@ func (s *Server) prepare(ctx context.Context, c CompletedOptions) (*genericapise
 	if err != nil {
 		return nil, err
 	}
-	s.closers = append(s.closers, func() {
-		if !s.ran.Load() {
-			discardCertificates(ctx, serving)
-		}
-	})
 	loopback, err := s.identity.loopback(ctx, serving)
 	if err != nil {
 		return nil, err
