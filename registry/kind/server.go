@@ -8,6 +8,7 @@ import (
 	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -35,6 +36,8 @@ type Server struct {
 	// when it does not name any.
 	Authenticator authenticator.Request
 	Audiences     authenticator.Audiences
+	// Tokens is how tokens of service accounts are made. Nil: nobody makes any.
+	Tokens *Tokens
 	// Loopback is how to be a client of the server itself, who may do everything, for
 	// objects of other groups. Nil if there is no way.
 	Loopback *rest.Config
@@ -48,4 +51,34 @@ type RoleResolver interface {
 	// PolicyRules returns the rules that hold for a user in a namespace. With an error
 	// they are those that are known.
 	PolicyRules(who user.Info, namespace string) ([]rbacv1.PolicyRule, error)
+}
+
+// Tokens is how tokens of service accounts are made.
+type Tokens struct {
+	// Issue signs a token, and returns it with its ID.
+	Issue func(TokenClaims) (token, id string, err error)
+	// MaxSeconds is how long a token holds at most. Zero: as long as somebody asks for.
+	MaxSeconds int64
+	// ExtendedSeconds is how long the token holds that every pod gets, whose programs
+	// may be older than tokens that end. Zero: no longer than they were told.
+	ExtendedSeconds int64
+}
+
+// TokenClaims are what the token of a service account says.
+type TokenClaims struct {
+	Namespace string
+	Account   TokenObject
+	// Pod, Secret and Node are what the token is bound to. The node of a pod is there for
+	// information.
+	Pod, Secret, Node *TokenObject
+	Audiences         []string
+	IssuedAt          time.Time
+	// Seconds is how long it holds, WarnAfter when its use is reported. Zero: never.
+	Seconds, WarnAfter int64
+}
+
+// TokenObject is an object that a token names.
+type TokenObject struct {
+	Name string
+	UID  types.UID
 }
