@@ -12,6 +12,8 @@ var (
 	ErrCA = errors.New("certificate authority cannot be used")
 	// ErrForeign says that a leaf's place is taken by a certificate that somebody else issued; it was not touched.
 	ErrForeign = errors.New("certificate was issued by somebody else")
+	// ErrKey says that the signing key in the folder cannot be used, and was not touched.
+	ErrKey = errors.New("signing key cannot be used")
 	// ErrUnsafe says that other users could read or exchange a private key.
 	ErrUnsafe = errors.New("private key is not private")
 	// ErrInvalid says that a name, host or user that was asked for cannot be in a certificate.
