@@ -9,6 +9,7 @@
 package v1
 
 import (
+	authenticationv1 "k8s.io/api/authentication/v1"
 	runtime "k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -16,5 +17,10 @@ import (
 // Public to allow building arbitrary schemes.
 // All generated defaulters are covering - they call all nested defaulters.
 func RegisterDefaults(scheme *runtime.Scheme) error {
+	scheme.AddTypeDefaultingFunc(&authenticationv1.TokenRequest{}, func(obj interface{}) { SetObjectDefaults_TokenRequest(obj.(*authenticationv1.TokenRequest)) })
 	return nil
+}
+
+func SetObjectDefaults_TokenRequest(in *authenticationv1.TokenRequest) {
+	SetDefaults_TokenRequestSpec(&in.Spec)
 }
