@@ -70,6 +70,10 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 		return fmt.Errorf("loopback client: %w", err)
 	}
 	shared := informers.NewSharedInformerFactory(client, resync)
+	all := stores{}
+	if err := s.authenticate(c, config, client, all); err != nil {
+		return err
+	}
 	roles, err := c.authorize(config, shared)
 	if err != nil {
 		return err
@@ -84,7 +88,8 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 		return err
 	}
 	chain := &assembly{
-		options: c, config: config, informers: shared, resolver: resolver, roles: roles, proxy: s.frontProxy, etcd: upstream, etcdHealth: s.etcdHealth, stores: stores{},
+		options: c, config: config, informers: shared, resolver: resolver, roles: roles, proxy: s.frontProxy, etcd: upstream, etcdHealth: s.etcdHealth, stores: all,
+		tokens:  s.tokens,
 		streams: func(config *genericapiserver.Config) (*core.Streams, error) { return s.streams(c, config, client) },
 		decorate: func(getter generic.RESTOptionsGetter, uncached func(schema.GroupResource) bool) generic.RESTOptionsGetter {
 			return clients.RESTOptionsGetter(ctx, getter, uncached)
@@ -98,7 +103,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 			discard(ctx, s.generic)
 		}
 	})
-	if err := s.addServices(ctx, c, config, chain.stores, raw); err != nil {
+	if err := s.addServices(ctx, c, config, all, raw); err != nil {
 		return err
 	}
 	if err := s.addControllers(c, config, shared); err != nil {

@@ -42,6 +42,7 @@ type assembly struct {
 	resolver  webhook.ServiceResolver
 	roles     kind.RoleResolver
 	proxy     *frontProxy
+	tokens    *tokens
 	// streams returns what subresources that send requests on need.
 	streams func(*genericapiserver.Config) (*core.Streams, error)
 	// etcdHealth says of each etcd cluster what is wrong with it.
@@ -90,6 +91,7 @@ func (a *assembly) build(ctx context.Context) (front *genericapiserver.GenericAP
 	if err != nil {
 		return nil, err
 	}
+	a.tokens.serveDiscovery(ctx, front)
 	if err := front.AddPostStartHook("storage-readiness", front.StorageReadinessHook.Hook); err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"time"
@@ -13,13 +12,18 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/group"
 	"k8s.io/apiserver/pkg/authentication/request/anonymous"
 	"k8s.io/apiserver/pkg/authentication/request/bearertoken"
 	"k8s.io/apiserver/pkg/authentication/request/union"
+	"k8s.io/apiserver/pkg/authentication/request/websocket"
+	tokenunion "k8s.io/apiserver/pkg/authentication/token/union"
+	"k8s.io/apiserver/pkg/authentication/user"
 	openapinamer "k8s.io/apiserver/pkg/endpoints/openapi"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/apiserver/pkg/server/filters"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/stoa-project/stoa/authn/certificate"
@@ -45,7 +49,7 @@ func newTypes(groups []kind.Group) (*types, error) {
 }
 
 // genericConfig makes the configuration of the handler chain. It opens nothing.
-func (c CompletedOptions) genericConfig(serving *genericapiserver.SecureServingInfo, loopback *rest.Config, clientCAs []dynamiccertificates.CAContentProvider, proxy *frontProxy) (*genericapiserver.Config, error) {
+func (c CompletedOptions) genericConfig(serving *genericapiserver.SecureServingInfo, loopback *rest.Config) (*genericapiserver.Config, error) {
 	config := genericapiserver.NewConfig(c.types.codecs)
 	if err := c.Run.ApplyTo(config); err != nil {
 		return nil, err
@@ -64,25 +68,29 @@ func (c CompletedOptions) genericConfig(serving *genericapiserver.SecureServingI
 	if err := c.APIs.ApplyTo(config, servedVersions(c.Groups), c.types.scheme); err != nil {
 		return nil, fmt.Errorf("--runtime-config: %w", err)
 	}
-	return config, c.authenticate(config, clientCAs, proxy)
+	return config, nil
 }
 
-// authenticate sets who is believed to be whom.
-func (c CompletedOptions) authenticate(config *genericapiserver.Config, clientCAs []dynamiccertificates.CAContentProvider, proxy *frontProxy) error {
-	methods, err := proxy.authenticate(config)
+// authenticate sets who is believed to be whom. all are the stores, which are filled
+// before the first request.
+func (s *Server) authenticate(c CompletedOptions, config *genericapiserver.Config, client kubernetes.Interface, all stores) error {
+	methods, err := s.frontProxy.authenticate(config)
 	if err != nil {
 		return err
 	}
 	// One authenticator for each: a union of CAs is parsed anew whenever it is asked.
-	for _, ca := range clientCAs {
+	for _, ca := range s.clientCAs {
 		if err := config.Authentication.ApplyClientCert(ca, config.SecureServing); err != nil {
 			return fmt.Errorf("client CA: %w", err)
 		}
 		methods = append(methods, certificate.New(ca.VerifyOptions))
 	}
+	config.Authentication.APIAudiences = c.Authentication.Tokens.audiences()
+	var bearers []authenticator.Token
+	bearers = append(bearers, s.tokens.authenticator(client, all))
+	known := group.NewTokenGroupAdder(tokenunion.New(bearers...), []string{user.AllAuthenticated})
 	// A token that nobody knows is an error, and not the token of somebody anonymous.
-	methods = append(methods, bearertoken.New(authenticator.TokenFunc(
-		func(context.Context, string) (*authenticator.Response, bool, error) { return nil, false, nil })))
+	methods = append(methods, bearertoken.New(known), websocket.NewProtocolAuthenticator(known))
 	config.Authentication.Authenticator = union.New(methods...)
 	if c.Authentication.Anonymous {
 		config.Authentication.Authenticator = union.NewFailOnError(config.Authentication.Authenticator, anonymous.NewAuthenticator(nil))

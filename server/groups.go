@@ -178,6 +178,7 @@ func (a *assembly) kindServer(config *genericapiserver.Config) kind.Server {
 		Rules:         config.RuleResolver,
 		Authenticator: config.Authentication.Authenticator,
 		Audiences:     config.Authentication.APIAudiences,
+		Tokens:        a.tokens.kind(),
 		Loopback:      config.LoopbackClientConfig,
 	}
 }

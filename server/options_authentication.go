@@ -21,10 +21,12 @@ type AuthenticationOptions struct {
 	Anonymous bool
 	// RequestHeader says which proxies the server believes.
 	RequestHeader *RequestHeaderOptions
+	// Tokens says which tokens of service accounts are issued and believed.
+	Tokens *TokenOptions
 }
 
 func newAuthenticationOptions() *AuthenticationOptions {
-	return &AuthenticationOptions{Anonymous: true, RequestHeader: newRequestHeaderOptions()}
+	return &AuthenticationOptions{Anonymous: true, RequestHeader: newRequestHeaderOptions(), Tokens: newTokenOptions()}
 }
 
 // AddFlags adds the flags of authentication.
@@ -32,11 +34,12 @@ func (o *AuthenticationOptions) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.ClientCAFile, "client-ca-file", o.ClientCAFile, "If set, any request presenting a client certificate signed by one of the authorities in the client-ca-file is authenticated with an identity corresponding to the CommonName of the client certificate. The server's own CA is always one of the authorities.")
 	fs.BoolVar(&o.Anonymous, "anonymous-auth", o.Anonymous, "Enables anonymous requests to the secure port of the API server. Requests that are not rejected by another authentication method are treated as anonymous requests. Anonymous requests have a username of system:anonymous, and a group name of system:unauthenticated.")
 	o.RequestHeader.AddFlags(fs)
+	o.Tokens.AddFlags(fs)
 }
 
 // Validate reports everything that is wrong with the options.
 func (o *AuthenticationOptions) Validate() []error {
-	errs := o.RequestHeader.Validate()
+	errs := append(o.RequestHeader.Validate(), o.Tokens.Validate()...)
 	if o.ClientCAFile != "" {
 		if _, err := cert.CertsFromFile(o.ClientCAFile); err != nil {
 			errs = append(errs, fmt.Errorf("--client-ca-file: %w", err))

@@ -53,6 +53,7 @@ type Server struct {
 
 	clientCAs  []dynamiccertificates.CAContentProvider
 	frontProxy *frontProxy
+	tokens     *tokens
 
 	mu       sync.Mutex // guards the parts of identity that are renewed
 	identity *identity
@@ -138,8 +139,11 @@ func (s *Server) prepare(ctx context.Context, c CompletedOptions) (*genericapise
 		return nil, err
 	}
 	s.frontProxy = proxy
+	if s.tokens, err = newTokens(ctx, c); err != nil {
+		return nil, err
+	}
 	s.url, s.dataDir = c.url(listener.Addr()), c.DataDir
-	return c.genericConfig(serving, loopback, s.clientCAs, proxy)
+	return c.genericConfig(serving, loopback)
 }
 
 // url is where clients on this machine reach the server.

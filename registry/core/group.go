@@ -4,6 +4,8 @@
 package core
 
 import (
+	"k8s.io/apiserver/pkg/registry/rest"
+
 	authenticationv1 "github.com/stoa-project/stoa/apis/authentication/v1"
 	"github.com/stoa-project/stoa/apis/core"
 	corev1 "github.com/stoa-project/stoa/apis/core/v1"
@@ -35,6 +37,9 @@ func Group() kind.Group {
 			{Kind: ServiceAccounts(), Versions: v1},
 			{Kind: Services(), Versions: v1},
 		},
-		Join: joinPods,
+		Join: func(server kind.Server, paths map[string]rest.Storage) error {
+			joinTokens(server, paths)
+			return joinPods(server, paths)
+		},
 	}
 }

@@ -7,15 +7,14 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apiserver/pkg/registry/rest"
 
 	"github.com/stoa-project/stoa/apis/core"
 	"github.com/stoa-project/stoa/apis/core/validation"
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
-// ServiceAccounts returns the kind ServiceAccount.
+// ServiceAccounts returns the kind ServiceAccount. Its subresource by which tokens are
+// asked for is added by joinTokens.
 func ServiceAccounts() kind.Kind {
 	return kind.New(kind.Definition[core.ServiceAccount]{
 		Kind: "ServiceAccount", Plural: "serviceaccounts", ShortNames: []string{"sa"},
@@ -30,9 +29,6 @@ func ServiceAccounts() kind.Kind {
 			Warnings: func(_ context.Context, obj, old *core.ServiceAccount) []string {
 				return validation.WarningsOnServiceAccount((*corev1.ServiceAccount)(obj), (*corev1.ServiceAccount)(old))
 			},
-		},
-		Extra: func(_ *runtime.Scheme, accounts *kind.REST) map[string]rest.Storage {
-			return map[string]rest.Storage{"token": &tokenREST{accounts}}
 		},
 	})
 }

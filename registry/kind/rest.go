@@ -8,6 +8,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -70,6 +72,28 @@ func (r *REST) Update(ctx context.Context, name string, info rest.UpdatedObjectI
 		defer func() { end(out) }()
 	}
 	return r.Store.Update(ctx, name, info, create, update, forceCreate, options)
+}
+
+// Freshness says where Lookup reads.
+type Freshness string
+
+const (
+	// FromStore reads what is stored now.
+	FromStore Freshness = ""
+	// FromCache may be behind by what has not reached the watch cache yet.
+	FromCache Freshness = "0"
+)
+
+// Lookup returns an object for a request that is about another one, perhaps of another
+// kind.
+func (r *REST) Lookup(ctx context.Context, key types.NamespacedName, from Freshness) (runtime.Object, error) {
+	resource := r.DefaultQualifiedResource
+	ctx = genericapirequest.WithNamespace(ctx, key.Namespace)
+	// By this the store names the object in errors.
+	ctx = genericapirequest.WithRequestInfo(ctx, &genericapirequest.RequestInfo{
+		IsResourceRequest: true, Verb: "get", APIGroup: resource.Group, Resource: resource.Resource, Namespace: key.Namespace, Name: key.Name,
+	})
+	return r.Get(ctx, key.Name, &metav1.GetOptions{ResourceVersion: string(from)})
 }
 
 // updateREST serves PUT on a subresource. It never creates the parent.

@@ -7,12 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
-	"k8s.io/client-go/util/keyutil"
 	cliflag "k8s.io/component-base/cli/flag"
 	"k8s.io/component-base/logs/api/v1"
 
@@ -26,7 +24,6 @@ const (
 	sectionAggregation = "aggregation"
 	sectionIgnored     = "accepted, but without effect yet,"
 	sectionServing     = "secure serving"
-	sectionTokens      = "service account tokens, which are checked but not issued yet,"
 	certFolder         = "/var/run/kubernetes"
 	modeAllow          = server.ModeAlwaysAllow
 )
@@ -37,19 +34,11 @@ type Options struct {
 	Server *server.Options
 	// Logging is the configuration of the log.
 	Logging *v1.LoggingConfiguration
-	// Tokens are the keys of service account tokens.
-	Tokens TokenOptions
 	// PrintVersion prints the version and ends.
 	PrintVersion string
 
 	flags   *pflag.FlagSet
 	ignored map[string]bool
-}
-
-// TokenOptions are the keys of service account tokens and what is in the tokens.
-type TokenOptions struct {
-	Issuers, KeyFiles, Audiences []string
-	SigningKeyFile               string
 }
 
 // NewOptions returns kube-apiserver's defaults.
@@ -58,6 +47,7 @@ func NewOptions() *Options {
 	o.Server.DataDir, o.Server.WithoutCA = "", true
 	o.Server.Serving.CertDir = certFolder
 	o.Server.Authorization.Modes = []string{modeAllow}
+	o.Server.Authentication.Tokens.Issuers = nil
 	o.Server.Controllers.Names = nil // who runs kube-apiserver runs kube-controller-manager too, or wants none
 	return o
 }
@@ -108,14 +98,6 @@ func (o *Options) addOwnFlags(sections *cliflag.NamedFlagSets) {
 
 	sections.FlagSet(sectionAccess).Lookup("authorization-mode").Usage = "Ordered list of plug-ins to do authorization on secure port. Comma-delimited list of: " + strings.Join(modes, ",") + ". Not there yet is Node, which allows nothing."
 
-	tokens := sections.FlagSet(sectionTokens)
-	tokens.StringArrayVar(&o.Tokens.Issuers, "service-account-issuer", nil, "Identifier of the service account token issuer. This value is a string or URI.")
-	tokens.StringArrayVar(&o.Tokens.KeyFiles, "service-account-key-file", nil, "File containing PEM-encoded x509 RSA or ECDSA private or public keys, used to verify ServiceAccount tokens. The specified file can contain multiple keys, and the flag can be specified multiple times with different files.")
-	tokens.StringVar(&o.Tokens.SigningKeyFile, "service-account-signing-key-file", "", "Path to the file that contains the current private key of the service account token issuer.")
-	tokens.StringSliceVar(&o.Tokens.Audiences, "api-audiences", nil, "Identifiers of the API.")
-	for _, name := range []string{"service-account-issuer", "service-account-key-file", "service-account-signing-key-file", "api-audiences"} {
-		o.ignored[name] = true
-	}
 	sections.FlagSet("global").StringVar(&o.PrintVersion, "version", "", "Print the version of Kubernetes and quit.")
 	sections.FlagSet("global").Lookup("version").NoOptDefVal = "true"
 }
@@ -207,39 +189,18 @@ func (o *Options) Validate() []error {
 		}
 	})
 	errs = append(errs, o.Server.Authorization.ValidateModes(modes)...)
-	errs = append(errs, o.Tokens.validate()...)
+	errs = append(errs, validateTokens(o.Server.Authentication.Tokens)...)
 	return errs
 }
 
-func (t TokenOptions) validate() []error {
-	var errs []error
-	for i, issuer := range t.Issuers {
-		switch {
-		case issuer == "":
-			errs = append(errs, errors.New("service-account-issuer should not be an empty string"))
-		case slices.Contains(t.Issuers[:i], issuer):
-			errs = append(errs, fmt.Errorf("service-account-issuer %q is already specified", issuer))
-		case strings.Contains(issuer, ":"):
-			if _, err := url.Parse(issuer); err != nil {
-				errs = append(errs, fmt.Errorf("service-account-issuer %q contained a ':' but was not a valid URL: %w", issuer, err))
-			}
-		}
-	}
-	for _, file := range t.KeyFiles {
-		if _, err := keyutil.PublicKeysFromFile(file); err != nil {
-			errs = append(errs, fmt.Errorf("failed to parse service-account-key-file: %w", err))
-		}
-	}
-	if t.SigningKeyFile != "" {
-		if _, err := keyutil.PrivateKeyFromFile(t.SigningKeyFile); err != nil {
-			errs = append(errs, fmt.Errorf("failed to parse service-account-signing-key-file: %w", err))
-		}
-	}
+// validateTokens wants the key and the name of the issuer, which a server has by itself
+// when it is no drop-in.
+func validateTokens(t *server.TokenOptions) []error {
 	switch signs, issues := t.SigningKeyFile != "", len(t.Issuers) > 0; {
 	case !signs && !issues && len(t.Audiences) == 0:
-		errs = append(errs, errors.New("--service-account-signing-key-file and --service-account-issuer are required flags"))
+		return []error{errors.New("--service-account-signing-key-file and --service-account-issuer are required flags")}
 	case !signs || !issues:
-		errs = append(errs, errors.New("--service-account-signing-key-file, --service-account-issuer, and --api-audiences should be specified together"))
+		return []error{errors.New("--service-account-signing-key-file, --service-account-issuer, and --api-audiences should be specified together")}
 	}
-	return errs
+	return nil
 }

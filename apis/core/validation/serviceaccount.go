@@ -29,14 +29,12 @@ func WarningsOnServiceAccount(obj, old *corev1.ServiceAccount) []string {
 
 // ValidateTokenRequest judges how long a token is asked for.
 func ValidateTokenRequest(obj *authenticationv1.TokenRequest) field.ErrorList {
-	path, seconds := field.NewPath("spec", "expirationSeconds"), obj.Spec.ExpirationSeconds
+	path, seconds := field.NewPath("spec", "expirationSeconds"), *obj.Spec.ExpirationSeconds
 	switch {
-	case seconds == nil:
-		return nil // defaulted
-	case *seconds < 10*60:
-		return field.ErrorList{field.Invalid(path, *seconds, "may not specify a duration less than 10 minutes")}
-	case *seconds > 1<<32:
-		return field.ErrorList{field.Invalid(path, *seconds, "may not specify a duration larger than 2^32 seconds")}
+	case seconds < 10*60:
+		return field.ErrorList{field.Invalid(path, seconds, "may not specify a duration less than 10 minutes")}
+	case seconds > 1<<32:
+		return field.ErrorList{field.Invalid(path, seconds, "may not specify a duration larger than 2^32 seconds")}
 	}
 	return nil
 }
