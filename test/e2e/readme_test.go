@@ -18,7 +18,7 @@ import (
 func TestCommandsOfDocuments(t *testing.T) {
 	t.Parallel()
 	integration(t)
-	for _, document := range []string{"README.md", "docs/development.md"} {
+	for _, document := range []string{"README.md", "docs/authentication.md", "docs/development.md"} {
 		t.Run(document, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, folder(t))
