@@ -26,9 +26,10 @@ import (
 )
 
 const (
-	// stopTimeout bounds the closing of the embedded etcd.
+	// stopTimeout bounds the closing of the stores and the embedded etcd.
 	stopTimeout = 10 * time.Second
-	// failTimeout is how long the server goes on to stop in order when etcd has failed.
+	// failTimeout is how long the server goes on to stop in order when etcd has failed,
+	// and then bounds the closing.
 	failTimeout = 3 * time.Second
 	// loopbackLifetime is how long a process can run before its connection to itself
 	// stops working; upstream has three years.
@@ -199,12 +200,33 @@ func startEmbedded(ctx context.Context, c CompletedOptions, clients *storage.Cli
 	}
 	endpoints := server.Endpoints()
 	return stored{etcd: server, endpoints: endpoints, err: clients.Add(endpoints, server.Client()), close: func() {
-		clients.Close()
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		limit := stopTimeout
+		if server.Err() != nil {
+			limit = failTimeout
+		}
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 		defer cancel()
-		_ = server.Stop(stopping)
+		_ = within(stopping, func(ctx context.Context) error {
+			clients.Close()
+			return server.Stop(ctx)
+		})
 		remove()
 	}}
+}
+
+// within does something and waits for it until ctx ends. A call that is inside an
+// embedded etcd that has failed, on a full disk for example, does not look at ctx and
+// never returns; whoever waits for it, such as a compactor that is stopped, does not
+// either.
+func within(ctx context.Context, do func(context.Context) error) error {
+	done := make(chan error, 1)
+	go func() { done <- do(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Run serves until ctx ends or the embedded etcd fails. It then lets requests and

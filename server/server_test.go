@@ -26,6 +26,7 @@ import (
 	"go.uber.org/goleak"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/stoa-project/stoa/generated/clientset/versioned"
@@ -230,17 +231,23 @@ func TestCloseLeavesNothing(t *testing.T) { //nolint:paralleltest // see above
 			}
 			s.Close()
 			// These end by themselves, or are the process's.
-			err = goleak.Find(ignore,
+			options := []goleak.Option{
+				ignore,
 				goleak.IgnoreAnyFunction("k8s.io/apiserver/pkg/storage/cacher.(*watchCache).waitUntilFreshLocked.func2"),
 				goleak.IgnoreTopFunction("k8s.io/klog/v2.(*flushDaemon).run.func1"),
 				goleak.IgnoreAnyFunction("k8s.io/apimachinery/pkg/util/wait.Forever"),
-				goleak.IgnoreAnyFunction("k8s.io/apiserver/pkg/admission/plugin/policy/mutating/patch.(*typeConverterManager).Run"))
-			left := 0
-			if err != nil {
-				left = strings.Count(err.Error(), "Goroutine ")
+				goleak.IgnoreAnyFunction("k8s.io/apiserver/pkg/admission/plugin/policy/mutating/patch.(*typeConverterManager).Run"),
 			}
-			if left != tc.left {
-				t.Errorf("%d goroutines are left, want %d: %v", left, tc.left, err)
+			var found error
+			err = wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+				left := 0
+				if found = goleak.Find(options...); found != nil {
+					left = strings.Count(found.Error(), "Goroutine ")
+				}
+				return left == tc.left, nil
+			})
+			if err != nil {
+				t.Errorf("want %d goroutines that are left: %v", tc.left, found)
 			}
 		})
 	}

@@ -125,16 +125,7 @@ func (s *Server) kubernetesEndpoints(c CompletedOptions, client kubernetes.Inter
 	return endpoints, s.generic.AddPreShutdownHook("stop-kubernetes-service-controller", func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout) //nolint:forbidigo // the hook has none
 		defer cancel()
-		// An embedded etcd that has failed, on a full disk for example, does not look at ctx.
-		left := make(chan error, 1)
-		go func() { left <- endpoints.Leave(ctx) }()
-		var err error
-		select {
-		case err = <-left:
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-		if err != nil {
+		if err := within(ctx, endpoints.Leave); err != nil {
 			klog.FromContext(ctx).Info("Stopped without leaving the endpoints of the service, from which the server goes by itself", "err", err)
 		}
 		return nil

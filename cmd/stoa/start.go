@@ -83,7 +83,7 @@ func (o *startOptions) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer closeSoon(s)
+	defer s.Close()
 	if o.merge {
 		path, err := s.MergeKubeconfig()
 		if err != nil {
@@ -126,21 +126,4 @@ func kubectl() string {
 		}
 	}
 	return beside
-}
-
-// closeTimeout is how long the end of the program waits for a server to close.
-const closeTimeout = 10 * time.Second
-
-// closeSoon closes a server, but does not wait for ever: an etcd that has failed keeps
-// its locks.
-func closeSoon(s *server.Server) {
-	closed := make(chan struct{})
-	go func() {
-		s.Close()
-		close(closed)
-	}()
-	select {
-	case <-closed:
-	case <-time.After(closeTimeout):
-	}
 }

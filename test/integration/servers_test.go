@@ -86,7 +86,12 @@ func TestStopLeavesNothing(t *testing.T) { //nolint:paralleltest // see above
 	server.Stop() // while somebody watches
 	for range w.ResultChan() {
 	}
-	goleak.VerifyNone(t, append(leakOptions(), ignore)...)
+	eventually(t, func() string {
+		if err := goleak.Find(append(leakOptions(), ignore)...); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
 }
 
 // TestCompaction answers 410 to whoever asks for what etcd has forgotten.
