@@ -21,8 +21,17 @@ const newImage = "spec: {template: {spec: {containers: [{name: web, image: web:2
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	config := stoatest.Start(t).Config()
-	const mismatch = "spec.template.metadata.labels: Invalid value: {\"app\":\"web\",\"tier\":\"front\"}: `selector` does not match template `labels`"
-	const moved = `spec.selector: Invalid value: {"matchLabels":{"app":"web","tier":"front"}}: field is immutable`
+	tooFew := kindtest.Invalid{
+		Name: "less than nothing", Patch: "spec: {replicas: -1}", Errors: []string{"spec.replicas: Invalid value: -1: must be greater than or equal to 0"},
+	}
+	ofAnother := kindtest.Invalid{
+		Name: "pods of another", Patch: "spec: {selector: {matchLabels: {app: db}}}",
+		Errors: []string{"spec.template.metadata.labels: Invalid value: {\"app\":\"web\",\"tier\":\"front\"}: `selector` does not match template `labels`"},
+	}
+	moved := kindtest.Invalid{
+		Name: "another selector", OnUpdate: true, Patch: "spec: {selector: {matchLabels: {tier: front}}}",
+		Errors: []string{`spec.selector: Invalid value: {"matchLabels":{"app":"web","tier":"front"}}: field is immutable`},
+	}
 	for _, suite := range []kindtest.Suite{{
 		Resource: schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "controllerrevisions"},
 		Valid:    "{apiVersion: apps/v1, kind: ControllerRevision, revision: 3, data: {spec: {replicas: 1}}}",
@@ -42,13 +51,9 @@ func TestKinds(t *testing.T) {
 		Status:         "status: {desiredNumberScheduled: 3, numberReady: 2}",
 		StatusMetadata: true,
 		Generation:     true,
-		Invalid: []kindtest.Invalid{{
-			Name: "pods of another", Patch: "spec: {selector: {matchLabels: {app: db}}}", Errors: []string{mismatch},
-		}, {
+		Invalid: []kindtest.Invalid{ofAnother, moved, {
 			Name: "everybody's pods", Patch: "spec: {selector: {matchLabels: null}}",
 			Errors: []string{"spec.selector: Invalid value: {}: empty selector is invalid for daemonset"},
-		}, {
-			Name: "another selector", OnUpdate: true, Patch: "spec: {selector: {matchLabels: {tier: front}}}", Errors: []string{moved},
 		}},
 		Columns: []string{"Name", "Desired", "Current", "Ready", "Up-to-date", "Available", "Node Selector", "Age",
 			"Containers", "Images", "Selector"},
@@ -61,13 +66,7 @@ func TestKinds(t *testing.T) {
 		// Of metadata, /status writes annotations and finalizers but no labels.
 		StatusMetadata: false,
 		Generation:     true,
-		Invalid: []kindtest.Invalid{{
-			Name: "less than nothing", Patch: "spec: {replicas: -1}", Errors: []string{"spec.replicas: Invalid value: -1: must be greater than or equal to 0"},
-		}, {
-			Name: "pods of another", Patch: "spec: {selector: {matchLabels: {app: db}}}", Errors: []string{mismatch},
-		}, {
-			Name: "another selector", OnUpdate: true, Patch: "spec: {selector: {matchLabels: {tier: front}}}", Errors: []string{moved},
-		}, {
+		Invalid: []kindtest.Invalid{ofAnother, moved, tooFew, {
 			Name: "two strategies", OnUpdate: true, Patch: "spec: {strategy: {type: Recreate}}",
 			Errors: []string{"spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'"},
 		}},
@@ -80,16 +79,10 @@ func TestKinds(t *testing.T) {
 		Status:         "status: {replicas: 2, readyReplicas: 1}",
 		StatusMetadata: true,
 		Generation:     true,
-		Invalid: []kindtest.Invalid{{
-			Name: "less than nothing", Patch: "spec: {replicas: -1}", Errors: []string{"spec.replicas: Invalid value: -1: must be greater than or equal to 0"},
-		}, {
-			Name: "pods of another", Patch: "spec: {selector: {matchLabels: {app: db}}}", Errors: []string{mismatch},
-		}, {
-			Name: "another selector", OnUpdate: true, Patch: "spec: {selector: {matchLabels: {tier: front}}}", Errors: []string{moved},
-		}},
-		Columns:    []string{"Name", "Desired", "Current", "Ready", "Age", "Containers", "Images", "Selector"},
-		Selectors:  map[string]bool{"status.replicas=0": true, "status.replicas=2": false},
-		ShortNames: []string{"rs"},
+		Invalid:        []kindtest.Invalid{ofAnother, moved, tooFew},
+		Columns:        []string{"Name", "Desired", "Current", "Ready", "Age", "Containers", "Images", "Selector"},
+		Selectors:      map[string]bool{"status.replicas=0": true, "status.replicas=2": false},
+		ShortNames:     []string{"rs"},
 	}, {
 		Resource:       schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "statefulsets"},
 		Valid:          "{apiVersion: apps/v1, kind: StatefulSet, spec: {serviceName: web, replicas: 2, selector: {matchLabels: {app: web}}, template: " + web + "}}",
