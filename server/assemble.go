@@ -71,7 +71,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	}
 	shared := informers.NewSharedInformerFactory(client, resync)
 	all := stores{}
-	if err := s.authenticate(c, config, client, all); err != nil {
+	if err := s.authenticate(ctx, c, config, client, all); err != nil {
 		return err
 	}
 	roles, err := c.authorize(config, shared)

@@ -4,6 +4,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"time"
@@ -11,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/group"
 	"k8s.io/apiserver/pkg/authentication/request/anonymous"
 	"k8s.io/apiserver/pkg/authentication/request/bearertoken"
@@ -73,7 +73,7 @@ func (c CompletedOptions) genericConfig(serving *genericapiserver.SecureServingI
 
 // authenticate sets who is believed to be whom. all are the stores, which are filled
 // before the first request.
-func (s *Server) authenticate(c CompletedOptions, config *genericapiserver.Config, client kubernetes.Interface, all stores) error {
+func (s *Server) authenticate(ctx context.Context, c CompletedOptions, config *genericapiserver.Config, client kubernetes.Interface, all stores) error {
 	methods, err := s.frontProxy.authenticate(config)
 	if err != nil {
 		return err
@@ -86,7 +86,10 @@ func (s *Server) authenticate(c CompletedOptions, config *genericapiserver.Confi
 		methods = append(methods, certificate.New(ca.VerifyOptions))
 	}
 	config.Authentication.APIAudiences = c.Authentication.Tokens.audiences()
-	var bearers []authenticator.Token
+	bearers, err := c.tokenFile(ctx, config)
+	if err != nil {
+		return err
+	}
 	bearers = append(bearers, s.tokens.authenticator(client, all))
 	known := group.NewTokenGroupAdder(tokenunion.New(bearers...), []string{user.AllAuthenticated})
 	// A token that nobody knows is an error, and not the token of somebody anonymous.

@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/client-go/util/cert"
+
+	"github.com/stoa-project/stoa/authn/tokenfile"
 )
 
 // AuthenticationOptions say whose word the server takes for who a client is.
@@ -19,6 +21,9 @@ type AuthenticationOptions struct {
 	// Anonymous lets requests without any credentials be those of system:anonymous.
 	// Unset: they are refused.
 	Anonymous bool
+	// TokenFile lists bearer tokens with their users. It is read once. Empty: there
+	// are none.
+	TokenFile string
 	// RequestHeader says which proxies the server believes.
 	RequestHeader *RequestHeaderOptions
 	// Tokens says which tokens of service accounts are issued and believed.
@@ -33,6 +38,7 @@ func newAuthenticationOptions() *AuthenticationOptions {
 func (o *AuthenticationOptions) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.ClientCAFile, "client-ca-file", o.ClientCAFile, "If set, any request presenting a client certificate signed by one of the authorities in the client-ca-file is authenticated with an identity corresponding to the CommonName of the client certificate. The server's own CA is always one of the authorities.")
 	fs.BoolVar(&o.Anonymous, "anonymous-auth", o.Anonymous, "Enables anonymous requests to the secure port of the API server. Requests that are not rejected by another authentication method are treated as anonymous requests. Anonymous requests have a username of system:anonymous, and a group name of system:unauthenticated.")
+	fs.StringVar(&o.TokenFile, "token-auth-file", o.TokenFile, "If set, the file that will be used to secure the secure port of the API server via token authentication. Lines of token,user,uid,\"group1,group2\".")
 	o.RequestHeader.AddFlags(fs)
 	o.Tokens.AddFlags(fs)
 }
@@ -43,6 +49,11 @@ func (o *AuthenticationOptions) Validate() []error {
 	if o.ClientCAFile != "" {
 		if _, err := cert.CertsFromFile(o.ClientCAFile); err != nil {
 			errs = append(errs, fmt.Errorf("--client-ca-file: %w", err))
+		}
+	}
+	if o.TokenFile != "" {
+		if _, _, err := tokenfile.New(o.TokenFile); err != nil {
+			errs = append(errs, fmt.Errorf("--token-auth-file: %w", err))
 		}
 	}
 	return errs

@@ -94,10 +94,10 @@ func TestValidate(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	t.Parallel()
-	o := parse(t, "--audit-log-path=x", "--token-auth-file", "y", "--permit-port-sharing", "--authorization-mode=Node,RBAC",
+	o := parse(t, "--audit-log-path=x", "--oidc-ca-file", "y", "--permit-port-sharing", "--authorization-mode=Node,RBAC",
 		"--disable-admission-plugins=ServiceAccount,TaintNodesByCondition", "--enable-admission-plugins=ImagePolicyWebhook,NamespaceLifecycle")
 	want := []string{
-		"--audit-log-path has no effect yet", "--permit-port-sharing has no effect yet", "--token-auth-file has no effect yet",
+		"--audit-log-path has no effect yet", "--oidc-ca-file has no effect yet", "--permit-port-sharing has no effect yet",
 		"--authorization-mode: Node allows nothing yet",
 		"admission plugins that kube-apiserver has on by default are not there yet: " + strings.Join(missingDefaults(o.Server.Admission.Plugins.Registered()), ", "),
 		"--enable-admission-plugins: there is no ImagePolicyWebhook yet",
