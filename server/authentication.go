@@ -8,11 +8,32 @@ import (
 	"fmt"
 
 	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/group"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/klog/v2"
 
+	"github.com/stoa-project/stoa/authn/password"
 	"github.com/stoa-project/stoa/authn/tokenfile"
 )
+
+// passwords knows users by HTTP basic authentication. The file is read again when it
+// changes, for as long as the server runs. It is none if there is no file.
+func (c CompletedOptions) passwords(ctx context.Context, config *genericapiserver.Config) ([]authenticator.Request, error) {
+	o := c.Authentication
+	if o.PasswordFile == "" {
+		return nil, nil
+	}
+	users, err := password.New(ctx, o.PasswordFile, o.Passwords)
+	if err != nil {
+		return nil, fmt.Errorf("--basic-auth-file: %w", err)
+	}
+	err = config.AddPostStartHook("start-basic-auth-file-watch", func(hook genericapiserver.PostStartHookContext) error {
+		go users.Run(hook)
+		return nil
+	})
+	method := authenticator.WrapAudienceAgnosticRequest(config.Authentication.APIAudiences, users)
+	return []authenticator.Request{group.NewAuthenticatedGroupAdder(method)}, err
+}
 
 // tokenFile knows users by bearer tokens that a file lists. It is none if there is no
 // file.

@@ -74,10 +74,16 @@ func (c CompletedOptions) genericConfig(serving *genericapiserver.SecureServingI
 // authenticate sets who is believed to be whom. all are the stores, which are filled
 // before the first request.
 func (s *Server) authenticate(ctx context.Context, c CompletedOptions, config *genericapiserver.Config, client kubernetes.Interface, all stores) error {
+	config.Authentication.APIAudiences = c.Authentication.Tokens.audiences()
 	methods, err := s.frontProxy.authenticate(config)
 	if err != nil {
 		return err
 	}
+	passwords, err := c.passwords(ctx, config)
+	if err != nil {
+		return err
+	}
+	methods = append(methods, passwords...)
 	// One authenticator for each: a union of CAs is parsed anew whenever it is asked.
 	for _, ca := range s.clientCAs {
 		if err := config.Authentication.ApplyClientCert(ca, config.SecureServing); err != nil {
@@ -85,7 +91,6 @@ func (s *Server) authenticate(ctx context.Context, c CompletedOptions, config *g
 		}
 		methods = append(methods, certificate.New(ca.VerifyOptions))
 	}
-	config.Authentication.APIAudiences = c.Authentication.Tokens.audiences()
 	bearers, err := c.tokenFile(ctx, config)
 	if err != nil {
 		return err

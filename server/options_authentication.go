@@ -4,12 +4,14 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/pflag"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/client-go/util/cert"
 
+	"github.com/stoa-project/stoa/authn/password"
 	"github.com/stoa-project/stoa/authn/tokenfile"
 )
 
@@ -21,6 +23,11 @@ type AuthenticationOptions struct {
 	// Anonymous lets requests without any credentials be those of system:anonymous.
 	// Unset: they are refused.
 	Anonymous bool
+	// PasswordFile lists users and hashes of their passwords. It is read again when it
+	// changes. Empty: there are none.
+	PasswordFile string
+	// Passwords says which files are accepted.
+	Passwords password.Options
 	// TokenFile lists bearer tokens with their users. It is read once. Empty: there
 	// are none.
 	TokenFile string
@@ -38,6 +45,8 @@ func newAuthenticationOptions() *AuthenticationOptions {
 func (o *AuthenticationOptions) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.ClientCAFile, "client-ca-file", o.ClientCAFile, "If set, any request presenting a client certificate signed by one of the authorities in the client-ca-file is authenticated with an identity corresponding to the CommonName of the client certificate. The server's own CA is always one of the authorities.")
 	fs.BoolVar(&o.Anonymous, "anonymous-auth", o.Anonymous, "Enables anonymous requests to the secure port of the API server. Requests that are not rejected by another authentication method are treated as anonymous requests. Anonymous requests have a username of system:anonymous, and a group name of system:unauthenticated.")
+	fs.StringVar(&o.PasswordFile, "basic-auth-file", o.PasswordFile, "If set, the file that will be used to admit requests to the secure port of the API server via http basic authentication. Lines of hash,user,uid,\"group1,group2\", with hashes as stoa hash-password makes them. It is read again when it changes.")
+	fs.BoolVar(&o.Passwords.AllowPlainText, "basic-auth-allow-plain-text", o.Passwords.AllowPlainText, "Accept passwords in --basic-auth-file that are not hashed. Not recommended: who reads the file, or a backup of it, has them.")
 	fs.StringVar(&o.TokenFile, "token-auth-file", o.TokenFile, "If set, the file that will be used to secure the secure port of the API server via token authentication. Lines of token,user,uid,\"group1,group2\".")
 	o.RequestHeader.AddFlags(fs)
 	o.Tokens.AddFlags(fs)
@@ -50,6 +59,13 @@ func (o *AuthenticationOptions) Validate() []error {
 		if _, err := cert.CertsFromFile(o.ClientCAFile); err != nil {
 			errs = append(errs, fmt.Errorf("--client-ca-file: %w", err))
 		}
+	}
+	if o.PasswordFile != "" {
+		if err := password.Check(o.PasswordFile, o.Passwords); err != nil {
+			errs = append(errs, fmt.Errorf("--basic-auth-file: %w", err))
+		}
+	} else if o.Passwords.AllowPlainText {
+		errs = append(errs, errors.New("--basic-auth-allow-plain-text needs --basic-auth-file"))
 	}
 	if o.TokenFile != "" {
 		if _, _, err := tokenfile.New(o.TokenFile); err != nil {
