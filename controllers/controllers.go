@@ -19,6 +19,7 @@ import (
 
 	"github.com/stoa-project/stoa/controllers/clusterroleaggregation"
 	"github.com/stoa-project/stoa/controllers/serviceaccount"
+	"github.com/stoa-project/stoa/controllers/tokencleaner"
 )
 
 // Controller is a row of the table.
@@ -45,6 +46,11 @@ func Table() []Controller {
 			Name:  serviceaccount.Name,
 			Needs: []schema.GroupVersionResource{core.WithResource("namespaces"), core.WithResource("serviceaccounts")},
 			New:   serviceaccount.New,
+		},
+		{
+			Name:  tokencleaner.Name,
+			Needs: []schema.GroupVersionResource{core.WithResource("secrets")},
+			New:   tokencleaner.New,
 		},
 	}
 }

@@ -5,13 +5,18 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/group"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
+	"github.com/stoa-project/stoa/authn/bootstraptoken"
 	"github.com/stoa-project/stoa/authn/password"
 	"github.com/stoa-project/stoa/authn/tokenfile"
 )
@@ -50,4 +55,23 @@ func (c CompletedOptions) tokenFile(ctx context.Context, config *genericapiserve
 		klog.FromContext(ctx).Info("The file of --token-auth-file is used in spite of a problem", "file", file, "problem", warning)
 	}
 	return []authenticator.Token{authenticator.WrapAudienceAgnosticToken(config.Authentication.APIAudiences, listed)}, nil
+}
+
+// bootstrapTokens knows users by Secrets in kube-system. Readiness waits until it has
+// heard of them. It is none unless it is switched on.
+func (c CompletedOptions) bootstrapTokens(config *genericapiserver.Config, client kubernetes.Interface) ([]authenticator.Token, error) {
+	if !c.Authentication.BootstrapTokens {
+		return nil, nil
+	}
+	if !serves(c.Groups, config, schema.GroupVersionResource{Version: "v1", Resource: "secrets"}) {
+		return nil, errors.New("--enable-bootstrap-token-auth: secrets are not served")
+	}
+	informer := bootstraptoken.NewInformer(client)
+	err := config.AddPostStartHook("start-bootstrap-token-informer", func(hook genericapiserver.PostStartHookContext) error {
+		go informer.RunWithContext(hook)
+		cache.WaitFor(hook, "", informer.HasSyncedChecker()) // or until the server stops
+		return nil
+	})
+	method := authenticator.WrapAudienceAgnosticToken(config.Authentication.APIAudiences, bootstraptoken.New(informer))
+	return []authenticator.Token{method}, err
 }

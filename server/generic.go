@@ -95,7 +95,12 @@ func (s *Server) authenticate(ctx context.Context, c CompletedOptions, config *g
 	if err != nil {
 		return err
 	}
+	bootstrap, err := c.bootstrapTokens(config, client)
+	if err != nil {
+		return err
+	}
 	bearers = append(bearers, s.tokens.authenticator(client, all))
+	bearers = append(bearers, bootstrap...)
 	known := group.NewTokenGroupAdder(tokenunion.New(bearers...), []string{user.AllAuthenticated})
 	// A token that nobody knows is an error, and not the token of somebody anonymous.
 	methods = append(methods, bearertoken.New(known), websocket.NewProtocolAuthenticator(known))

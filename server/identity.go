@@ -36,14 +36,15 @@ const (
 	// what the binding stoa:kubelet-api-admin says, and no more: who makes a node that
 	// points here, and a proxy request to it, is him.
 	kubeletUser = "kube-apiserver-kubelet-client"
-	// kubeconfigFile is the admin kubeconfig in the data folder.
-	kubeconfigFile = "admin.kubeconfig"
 	// kubeconfigEntry names cluster, user and context in it.
 	kubeconfigEntry = "stoa"
 )
 
 // ErrNoAdmin says that there is nobody to write a kubeconfig for.
 var ErrNoAdmin = errors.New("a server without a CA has no administrator")
+
+// KubeconfigFile is the admin kubeconfig in the data folder.
+const KubeconfigFile = "admin.kubeconfig"
 
 // identity is what a server proves itself with, and what its administrator does.
 type identity struct {
@@ -256,7 +257,7 @@ func (s *Server) KubeconfigPath() string {
 	if s.dataDir == "" || s.identity.authority == nil {
 		return ""
 	}
-	return filepath.Join(s.dataDir, kubeconfigFile)
+	return filepath.Join(s.dataDir, KubeconfigFile)
 }
 
 // WriteKubeconfig writes a kubeconfig with every right to path, with mode 0600. A

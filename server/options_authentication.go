@@ -31,6 +31,8 @@ type AuthenticationOptions struct {
 	// TokenFile lists bearer tokens with their users. It is read once. Empty: there
 	// are none.
 	TokenFile string
+	// BootstrapTokens believes the tokens that are Secrets in kube-system.
+	BootstrapTokens bool
 	// RequestHeader says which proxies the server believes.
 	RequestHeader *RequestHeaderOptions
 	// Tokens says which tokens of service accounts are issued and believed.
@@ -48,6 +50,7 @@ func (o *AuthenticationOptions) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.PasswordFile, "basic-auth-file", o.PasswordFile, "If set, the file that will be used to admit requests to the secure port of the API server via http basic authentication. Lines of hash,user,uid,\"group1,group2\", with hashes as stoa hash-password makes them. It is read again when it changes.")
 	fs.BoolVar(&o.Passwords.AllowPlainText, "basic-auth-allow-plain-text", o.Passwords.AllowPlainText, "Accept passwords in --basic-auth-file that are not hashed. Not recommended: who reads the file, or a backup of it, has them.")
 	fs.StringVar(&o.TokenFile, "token-auth-file", o.TokenFile, "If set, the file that will be used to secure the secure port of the API server via token authentication. Lines of token,user,uid,\"group1,group2\".")
+	fs.BoolVar(&o.BootstrapTokens, "enable-bootstrap-token-auth", o.BootstrapTokens, "Enable to allow secrets of type 'bootstrap.kubernetes.io/token' in the 'kube-system' namespace to be used for TLS bootstrapping authentication.")
 	o.RequestHeader.AddFlags(fs)
 	o.Tokens.AddFlags(fs)
 }

@@ -37,6 +37,9 @@ func NewQueue(name string, sync func(ctx context.Context, key string) error) *Qu
 // Add has a key looked at.
 func (q *Queue) Add(key string) { q.keys.Add(key) }
 
+// AddAfter has a key looked at after a while.
+func (q *Queue) AddAfter(key string, wait time.Duration) { q.keys.AddAfter(key, wait) }
+
 // Run looks at keys until ctx ends, once the informers have synced. It is called once.
 func (q *Queue) Run(ctx context.Context, informers ...cache.SharedIndexInformer) {
 	defer q.keys.ShutDown()
