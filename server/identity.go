@@ -25,7 +25,9 @@ import (
 )
 
 const (
-	// Names of the pairs in the pki folder.
+	// pkiFolder is the folder of certificates in the data folder.
+	pkiFolder = "pki"
+	// Names of the pairs in it.
 	caName      = "stoa-ca"
 	servingName = "apiserver"
 	adminName   = "admin"

@@ -189,7 +189,7 @@ func (o *Options) Complete(ctx context.Context) (CompletedOptions, error) {
 		if c.DataDir, err = filepath.Abs(c.DataDir); err != nil {
 			return CompletedOptions{}, fmt.Errorf("--data-dir %q: %w", o.DataDir, err)
 		}
-		c.pki = filepath.Join(c.DataDir, "pki")
+		c.pki = filepath.Join(c.DataDir, pkiFolder)
 	}
 	if len(c.Etcd.StorageConfig.Transport.ServerList) == 0 && c.DataDir != "" {
 		c.embedded = filepath.Join(c.DataDir, "etcd")

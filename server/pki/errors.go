@@ -19,5 +19,5 @@ var (
 	// ErrInvalid says that a name, host or user that was asked for cannot be in a certificate.
 	ErrInvalid = errors.New("invalid certificate request")
 	// ErrKubeconfig says that an existing kubeconfig cannot be read, or is locked; it was not touched.
-	ErrKubeconfig = errors.New("kubeconfig cannot be changed")
+	ErrKubeconfig = errors.New("kubeconfig cannot be read or changed")
 )

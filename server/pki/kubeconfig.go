@@ -69,15 +69,48 @@ func (k Kubeconfig) isIn(config *clientcmdapi.Config) bool {
 	return config.Clusters[k.Name] != nil || config.AuthInfos[k.Name] != nil || config.Contexts[k.Name] != nil
 }
 
+// Encode returns the kubeconfig as it stands in a file. It has a private key.
+func (k Kubeconfig) Encode() ([]byte, error) {
+	if err := k.validate(); err != nil {
+		return nil, err
+	}
+	content, err := clientcmd.Write(*k.alone())
+	if err != nil {
+		return nil, fmt.Errorf("encode kubeconfig: %w", err)
+	}
+	return content, nil
+}
+
+// alone is a configuration that has nothing else.
+func (k Kubeconfig) alone() *clientcmdapi.Config {
+	config := clientcmdapi.NewConfig()
+	k.addTo(config)
+	config.CurrentContext = k.Name
+	return config
+}
+
+// ReadKubeconfig returns the server of the entry with a name in a kubeconfig that WriteKubeconfig wrote, without the client.
+func ReadKubeconfig(path, name string) (Kubeconfig, error) {
+	if _, err := os.Stat(path); err != nil {
+		return Kubeconfig{}, fmt.Errorf("%w: %w", ErrKubeconfig, err)
+	}
+	config, err := loadConfig(path)
+	if err != nil {
+		return Kubeconfig{}, err
+	}
+	cluster := config.Clusters[name]
+	if cluster == nil {
+		return Kubeconfig{}, fmt.Errorf("%w: %s has no cluster %q", ErrKubeconfig, path, name)
+	}
+	return Kubeconfig{Name: name, Server: cluster.Server, ServerName: cluster.TLSServerName, CA: cluster.CertificateAuthorityData}, nil
+}
+
 // WriteKubeconfig replaces the file at path by one that has only this server, with mode 0600.
 func WriteKubeconfig(path string, k Kubeconfig) error {
 	if err := k.validate(); err != nil {
 		return err
 	}
-	config := clientcmdapi.NewConfig()
-	k.addTo(config)
-	config.CurrentContext = k.Name
-	return writeConfig(path, config, keyMode)
+	return writeConfig(path, k.alone(), keyMode)
 }
 
 func writeConfig(path string, config *clientcmdapi.Config, mode fs.FileMode) error {
