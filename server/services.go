@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -177,17 +178,18 @@ func persist(ctx context.Context, message string, do func(context.Context) error
 // keepCIDR keeps the default ServiceCIDR, and warns, once for each warning, in the log
 // and by an event.
 func keepCIDR(ctx context.Context, client kubernetes.Interface, allocator *service.Allocator) {
-	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
-	defer broadcaster.Shutdown()
-	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")})
-	recorder := broadcaster.NewRecorder(clientgoscheme.Scheme, corev1.EventSource{Component: cidrController})
+	recorder := sync.OnceValue(func() record.EventRecorder {
+		broadcaster := record.NewBroadcaster(record.WithContext(ctx))
+		broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")})
+		return broadcaster.NewRecorder(clientgoscheme.Scheme, corev1.EventSource{Component: cidrController})
+	})
 	var before service.Warning
 	wait.UntilWithContext(ctx, logged("Could not keep the default service CIDR", func(ctx context.Context) error {
 		warning, err := allocator.EnsureCIDR(ctx)
 		if err == nil && warning != before && warning != (service.Warning{}) {
 			klog.FromContext(ctx).Info("The default ServiceCIDR is not what --service-cluster-ip-range says, or not ready, and holds: set the flag to match it, or delete it and let the server make it anew",
 				"name", warning.About.Name, "reason", warning.Reason, "message", warning.Message)
-			recorder.Event(&warning.About, corev1.EventTypeWarning, warning.Reason, warning.Message)
+			recorder().Event(&warning.About, corev1.EventTypeWarning, warning.Reason, warning.Message)
 		}
 		before = warning
 		return err

@@ -51,17 +51,13 @@ func TestMain(m *testing.M) {
 	}
 	ignore := goleak.IgnoreCurrent()
 	tb := &packageTB{}
-	// A compactor starts to watch after a second, while a test looks for leaks.
-	api = stoatest.Start(tb, stoatest.WithFlags("--etcd-compaction-interval=0"))
+	api = stoatest.Start(tb)
 	code := m.Run()
 	tb.finish()
 	if code == 0 && !tb.failed {
 		// Connections of clients live for as long as clients may use them again.
 		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-		if err := goleak.Find(append(leakOptions(), ignore)...); err != nil {
-			fmt.Fprintln(os.Stderr, "the tests are over:", err)
-			code = 1
-		}
+		eventually(tb, func() string { return text(goleak.Find(append(leakOptions(), ignore)...)) })
 	}
 	if tb.failed {
 		code = 1
