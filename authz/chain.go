@@ -11,10 +11,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -27,11 +25,9 @@ import (
 	"k8s.io/apiserver/pkg/authorization/cel"
 	"k8s.io/apiserver/pkg/authorization/union"
 	"k8s.io/apiserver/pkg/server/options/authorizationconfig/metrics"
-	"k8s.io/klog/v2"
-)
 
-// checkInterval is how often a configuration file is looked at for changes.
-const checkInterval = 5 * time.Second
+	"github.com/stoa-project/stoa/reload"
+)
 
 // Mode is an authorizer that can list what it allows.
 type Mode interface {
@@ -112,35 +108,23 @@ func (c *Chain) RulesFor(ctx context.Context, who user.Info, namespace string) (
 }
 
 // Follow replaces the modes by those of a file whenever it changes, until ctx ends. A
-// file with mistakes changes nothing, and is told in the log and in metrics.
-func (c *Chain) Follow(ctx context.Context, file string, known []string, first []byte) {
-	logger := klog.FromContext(ctx)
+// file with mistakes changes nothing, and is told in the log and in metrics. used is
+// what the modes are from.
+func (c *Chain) Follow(ctx context.Context, flag, path string, known []string, used []byte) {
 	metrics.RegisterMetrics()
-	metrics.RecordAuthorizationConfigLastConfigInfo(c.server, string(first))
-	last := first
-	for tick := time.NewTicker(checkInterval); ; {
-		select {
-		case <-ctx.Done():
-			tick.Stop()
-			return
-		case <-tick.C:
-		}
-		data, err := os.ReadFile(file)
-		if err == nil && bytes.Equal(data, last) {
-			continue
-		}
-		if err == nil {
-			last = data
-			err = c.reload(data, known)
-		}
-		if err != nil {
-			metrics.RecordAuthorizationConfigAutomaticReloadFailure(c.server)
-			logger.Error(err, "Authorization stays as it is", "file", file)
-			continue
-		}
-		metrics.RecordAuthorizationConfigAutomaticReloadSuccess(c.server, string(data))
-		logger.Info("Authorization follows the changed file", "file", file)
+	metrics.RecordAuthorizationConfigLastConfigInfo(c.server, string(used))
+	file := reload.File{
+		Flag: flag, Path: path,
+		Use: func(_ context.Context, content []byte) error { return c.reload(content, known) },
+		Done: func(content []byte, err error) {
+			if err != nil {
+				metrics.RecordAuthorizationConfigAutomaticReloadFailure(c.server)
+				return
+			}
+			metrics.RecordAuthorizationConfigAutomaticReloadSuccess(c.server, string(content))
+		},
 	}
+	file.Follow(ctx, reload.Sum(used))
 }
 
 func (c *Chain) reload(data []byte, known []string) error {

@@ -220,7 +220,7 @@ func (c CompletedOptions) authorize(config *genericapiserver.Config, factory inf
 	}
 	if o.ConfigFile != "" {
 		err := config.AddPostStartHook("start-authorization-config-reload", func(hook genericapiserver.PostStartHookContext) error {
-			go chain.Follow(hook, o.ConfigFile, Modes(), data)
+			go chain.Follow(hook, "--"+flagConfig, o.ConfigFile, Modes(), data)
 			return nil
 		})
 		if err != nil {

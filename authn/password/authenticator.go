@@ -25,6 +25,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/authn/userfile"
+	"github.com/stoa-project/stoa/reload"
 )
 
 const (
@@ -57,8 +58,8 @@ type Authenticator struct {
 	path    string
 	options Options
 	users   atomic.Pointer[accounts]
-	// digest is that of the file that was read last.
-	digest [sha256.Size]byte
+	// digest is that of the file that New read.
+	digest reload.Digest
 	// key makes what is remembered worthless outside of this process.
 	key     [sha256.Size]byte
 	slots   chan struct{}
@@ -79,7 +80,7 @@ func New(ctx context.Context, path string, o Options) (*Authenticator, error) {
 		return nil, err
 	}
 	a := &Authenticator{
-		path: path, options: o, digest: sha256.Sum256(data),
+		path: path, options: o, digest: reload.Sum(data),
 		slots: make(chan struct{}, min(maxSlots, max(1, runtime.GOMAXPROCS(0)/2))),
 	}
 	_, _ = rand.Read(a.key[:]) // never fails

@@ -21,6 +21,8 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/klog/v2"
 	"k8s.io/klog/v2/textlogger"
+
+	"github.com/stoa-project/stoa/reload"
 )
 
 // Hashes that cost little, of "wonderland" and of "U*U".
@@ -320,7 +322,7 @@ func TestRun(t *testing.T) {
 		// users waits for two looks, and says who is let in.
 		users := func(want string) {
 			t.Helper()
-			<-time.After(2*interval + interval/2)
+			<-time.After(2*reload.Interval + reload.Interval/2)
 			synctest.Wait()
 			var got []string
 			for _, name := range []string{"alice", "bob"} {
@@ -351,34 +353,11 @@ func TestRun(t *testing.T) {
 		cancel()
 		<-done
 		for text, want := range map[string]int{
-			"The users of --basic-auth-file have changed": 3, "has a mistake": 4, "Could not read": 1, "has no users": 1, "wonderland": 0, "argon2id$": 0,
+			"has changed and is used": 3, "has a mistake": 4, "Could not read a file again": 1, "has no users": 1, "wonderland": 0, "argon2id$": 0,
 		} {
 			if got := strings.Count(log.String(), text); got != want {
 				t.Errorf("%q is %d times in the log, want %d:\n%s", text, got, want, log)
 			}
 		}
 	})
-}
-
-// TestHalfWritten has a file that grows from look to look, and is good in between.
-func TestHalfWritten(t *testing.T) {
-	t.Parallel()
-	ctx, log := logged(t)
-	path := newFile(t, quoted+",alice,\n"+quoted+",bob,\n")
-	a, err := New(ctx, path, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := watcher{Authenticator: a, seen: a.digest}
-	for _, part := range []string{"", wonderland[:9], quoted + ",bob,\n", quoted + ",bob,\n" + quoted + ",carol,\n"} {
-		write(t, path, part)
-		w.look(ctx)
-		if _, ok := a.users.Load().byName["alice"]; !ok {
-			t.Errorf("half of the file is taken: %s", part)
-		}
-	}
-	w.look(ctx)
-	if _, ok := a.users.Load().byName["carol"]; !ok || strings.Contains(log.String(), "mistake") {
-		t.Errorf("the whole file is not taken; log:\n%s", log)
-	}
 }
