@@ -31,10 +31,6 @@ import (
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
-// extendableSeconds is what admission asks for in the volume of every pod. A token
-// that holds as long as that is taken for one of these.
-const extendableSeconds = 60*60 + 7
-
 // tokenREST serves create on serviceaccounts/token: tokens of an account, for as long
 // as a pod, node or secret is there if it is bound to one.
 type tokenREST struct {
@@ -217,7 +213,7 @@ func (r *tokenREST) limit(ctx context.Context, request *authentication.TokenRequ
 	}
 	claims.Seconds = *seconds
 	forOthers := slices.ContainsFunc(claims.Audiences, func(a string) bool { return !slices.Contains(r.audiences, a) })
-	if r.tokens.ExtendedSeconds > 0 && claims.Pod != nil && *seconds == extendableSeconds && !forOthers {
+	if r.tokens.ExtendedSeconds > 0 && claims.Pod != nil && *seconds == core.PodTokenSeconds && !forOthers {
 		claims.WarnAfter, claims.Seconds = *seconds, r.tokens.ExtendedSeconds
 	}
 }
