@@ -64,6 +64,8 @@ type Options struct {
 	Authentication *AuthenticationOptions
 	// Authorization says who may do what.
 	Authorization *AuthorizationOptions
+	// Audit says which requests are recorded.
+	Audit *AuditOptions
 	// Kubelet is how the server reaches kubelets.
 	Kubelet *KubeletOptions
 	// Admission is the chain of plugins that see a write before it is stored.
@@ -99,6 +101,7 @@ func NewOptions() *Options {
 		Service:         newServiceOptions(),
 		Authentication:  newAuthenticationOptions(),
 		Authorization:   newAuthorizationOptions(),
+		Audit:           newAuditOptions(),
 		Kubelet:         newKubeletOptions(),
 		Admission:       newAdmissionOptions(),
 		Controllers:     controllers.NewOptions(),
@@ -120,6 +123,7 @@ func (o *Options) AddFlags(sections *cliflag.NamedFlagSets) {
 	o.Serving.AddFlags(sections.FlagSet("secure serving"))
 	o.Authentication.AddFlags(sections.FlagSet("authentication"))
 	o.Authorization.AddFlags(sections.FlagSet("authorization"))
+	o.Audit.AddFlags(sections.FlagSet("auditing"))
 	o.Kubelet.AddFlags(sections.FlagSet("kubelets"))
 	o.Run.AddUniversalFlags(sections.FlagSet("generic"))
 	apis := sections.FlagSet("API enablement")
@@ -222,6 +226,7 @@ func (c CompletedOptions) Validate() error {
 	errs = append(errs, c.Service.Validate()...)
 	errs = append(errs, c.Authentication.Validate()...)
 	errs = append(errs, c.Authorization.Validate()...)
+	errs = append(errs, c.Audit.Validate()...)
 	errs = append(errs, c.Kubelet.Validate()...)
 	errs = append(errs, c.Admission.Validate()...)
 	errs = append(errs, c.Controllers.Validate()...)

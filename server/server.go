@@ -144,7 +144,11 @@ func (s *Server) prepare(ctx context.Context, c CompletedOptions) (*genericapise
 		return nil, err
 	}
 	s.url, s.dataDir = c.url(listener.Addr()), c.DataDir
-	return c.genericConfig(serving, loopback)
+	config, err := c.genericConfig(serving, loopback)
+	if err != nil {
+		return nil, err
+	}
+	return config, c.Audit.audit(ctx, config)
 }
 
 // url is where clients on this machine reach the server.
@@ -288,8 +292,8 @@ func (s *Server) closeConnections(ended <-chan struct{}) {
 
 // Close undoes what New did, last first. Run does it too; a server that is never run
 // must be closed. What it has in memory ends soon after, but for two goroutines of
-// upstream's aggregator, which end only in one that was ready. A second call does
-// nothing.
+// upstream's aggregator, which end only in one that was ready, and the one that rotates an
+// audit log. A second call does nothing.
 func (s *Server) Close() {
 	s.closing.Do(func() {
 		for _, undo := range slices.Backward(s.closers) {

@@ -94,10 +94,10 @@ func TestValidate(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	t.Parallel()
-	o := parse(t, "--audit-log-path=x", "--oidc-ca-file", "y", "--permit-port-sharing", "--authorization-mode=Node,RBAC",
+	o := parse(t, "--oidc-ca-file", "y", "--permit-port-sharing", "--authorization-mode=Node,RBAC",
 		"--disable-admission-plugins=ServiceAccount,TaintNodesByCondition", "--enable-admission-plugins=ImagePolicyWebhook,NamespaceLifecycle")
 	want := []string{
-		"--audit-log-path has no effect yet", "--oidc-ca-file has no effect yet", "--permit-port-sharing has no effect yet",
+		"--oidc-ca-file has no effect yet", "--permit-port-sharing has no effect yet",
 		"--authorization-mode: Node allows nothing yet",
 		"admission plugins that kube-apiserver has on by default are not there yet: " + strings.Join(missingDefaults(o.Server.Admission.Plugins.Registered()), ", "),
 		"--enable-admission-plugins: there is no ImagePolicyWebhook yet",
@@ -164,6 +164,11 @@ func TestFlags(t *testing.T) {
 			t.Errorf("flag --%s is %s", name, f.Value.Type())
 		}
 	}
+	for name := range o.ignored {
+		if strings.HasPrefix(name, "audit-") {
+			t.Errorf("flag --%s is ignored", name)
+		}
+	}
 	if o.flags.Lookup("data-dir") != nil {
 		t.Error("there is a data folder")
 	}
@@ -198,7 +203,7 @@ func TestCommand(t *testing.T) {
 }
 
 // TestSelfSigned runs on an external etcd without certificates: the server makes them,
-// and finds them when it starts again.
+// and finds them when it starts again. It records what it does.
 func TestSelfSigned(t *testing.T) {
 	t.Parallel()
 	store, err := etcd.Start(t.Context(), etcd.Config{Dir: filepath.Join(t.TempDir(), "etcd"), UnsafeNoFsync: true})
@@ -206,11 +211,15 @@ func TestSelfSigned(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Stop(context.WithoutCancel(t.Context())) })
-	folder := t.TempDir()
+	folder, audit := t.TempDir(), t.TempDir()
+	policy, log := filepath.Join(audit, "policy.yaml"), filepath.Join(audit, "audit.log")
+	if err := os.WriteFile(policy, []byte("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	written := map[string]string{}
 	for range 2 {
 		o := parse(t, "--etcd-servers="+store.Endpoints()[0], "--cert-dir="+folder, "--bind-address=127.0.0.1", "--secure-port=0",
-			"--service-account-issuer=https://a")
+			"--service-account-issuer=https://a", "--audit-policy-file="+policy, "--audit-log-path="+log)
 		o.Server.Serving.Listener, err = (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -239,6 +248,9 @@ func TestSelfSigned(t *testing.T) {
 			t.Error("a second start wrote files")
 		}
 		written = got
+	}
+	if events := contents(t, audit)["audit.log"]; !strings.HasPrefix(events, `{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata"`) {
+		t.Errorf("audit log begins with %.100q", events)
 	}
 	want := []string{
 		".lock", "apiserver.crt", "apiserver.key", "stoa-front-proxy-ca.crt", "stoa-front-proxy.crt", "stoa-front-proxy.key",
