@@ -61,6 +61,6 @@ func newCommand() *cobra.Command {
 		// Without Args, cobra reports an unknown command. A suggestion would be more lines.
 		DisableSuggestions: true,
 	}
-	root.AddCommand(newStartCommand(), newVersionCommand(), newHashPasswordCommand(), newTokenCommand(), newKubeconfigCommand())
+	root.AddCommand(newStartCommand(), newVersionCommand(), newHashPasswordCommand(), newTokenCommand(), newKubeconfigCommand(), newAuditCommand())
 	return root
 }
