@@ -51,6 +51,8 @@ const (
 	// MutableSchedulingDirectivesForSuspendedJobs lets where they are placed change, after
 	// the job has run too.
 	MutableSchedulingDirectivesForSuspendedJobs featuregate.Feature = "MutableSchedulingDirectivesForSuspendedJobs"
+	// PodCertificateRequest lets kubelets ask for certificates of pods.
+	PodCertificateRequest featuregate.Feature = "PodCertificateRequest"
 	// PodLogsQuerySplitStreams lets a reader of a log choose stdout or stderr.
 	PodLogsQuerySplitStreams featuregate.Feature = "PodLogsQuerySplitStreams"
 	// PortForwardWebsockets carries port-forward in WebSockets.

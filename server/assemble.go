@@ -74,7 +74,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	if err := s.authenticate(ctx, c, config, client, all); err != nil {
 		return err
 	}
-	roles, err := c.authorize(config, shared)
+	roles, err := c.authorize(config, client, shared)
 	if err != nil {
 		return err
 	}

@@ -12,15 +12,18 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	apiserver "k8s.io/apiserver/pkg/apis/apiserver"
 	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/stoa-project/stoa/authz"
 	"github.com/stoa-project/stoa/authz/abac"
+	"github.com/stoa-project/stoa/authz/node"
 	"github.com/stoa-project/stoa/authz/rbac"
 	"github.com/stoa-project/stoa/registry/kind"
 	"github.com/stoa-project/stoa/server/bootstrap"
@@ -32,6 +35,8 @@ const (
 	ModeABAC        = "ABAC"
 	ModeAlwaysAllow = "AlwaysAllow"
 	ModeAlwaysDeny  = "AlwaysDeny"
+	// ModeNode allows nodes what is theirs.
+	ModeNode = "Node"
 	// ModeWebhook asks somebody else.
 	ModeWebhook = "Webhook"
 	// ModeRBAC allows what roles allow. Where they are not served, the default cluster
@@ -41,7 +46,7 @@ const (
 
 // Modes are those that the server knows.
 func Modes() []string {
-	return []string{ModeABAC, ModeAlwaysAllow, ModeAlwaysDeny, ModeRBAC, ModeWebhook}
+	return []string{ModeABAC, ModeAlwaysAllow, ModeAlwaysDeny, ModeNode, ModeRBAC, ModeWebhook}
 }
 
 // AuthorizationOptions say who may do what. The group system:masters may do
@@ -84,7 +89,7 @@ const (
 
 func newAuthorizationOptions() *AuthorizationOptions {
 	return &AuthorizationOptions{
-		Modes:   []string{ModeRBAC},
+		Modes:   []string{ModeNode, ModeRBAC},
 		Webhook: AuthorizationWebhook{Version: "v1beta1", AuthorizedTTL: 5 * time.Minute, UnauthorizedTTL: 30 * time.Second}, //nolint:mnd // upstream's
 	}
 }
@@ -107,7 +112,7 @@ func (o *AuthorizationOptions) Validate() []error {
 	if o.ConfigFile != "" {
 		return o.validateFile()
 	}
-	errs := o.ValidateModes(Modes())
+	errs := o.ValidateModes()
 	if slices.Contains(o.Modes, ModeABAC) && o.PolicyFile != "" {
 		if _, err := abac.NewFromFile(o.PolicyFile); err != nil {
 			errs = append(errs, fmt.Errorf("--%s: %w", flagPolicyFile, err))
@@ -141,9 +146,10 @@ func (o *AuthorizationOptions) readFile() (*apiserver.AuthorizationConfiguration
 	return configuration, data, nil
 }
 
-// ValidateModes reports what is wrong with the modes, if these are the known ones.
-func (o *AuthorizationOptions) ValidateModes(known []string) []error {
+// ValidateModes reports what is wrong with the modes.
+func (o *AuthorizationOptions) ValidateModes() []error {
 	var errs []error
+	known := Modes()
 	if len(o.Modes) == 0 {
 		errs = append(errs, errors.New("at least one authorization-mode must be passed"))
 	}
@@ -194,14 +200,19 @@ func (o *AuthorizationOptions) configuration() *apiserver.AuthorizationConfigura
 
 // authorize sets who may do what, and returns who knows about roles. A configuration
 // file is followed while the server runs.
-func (c CompletedOptions) authorize(config *genericapiserver.Config, factory informers.SharedInformerFactory) (kind.RoleResolver, error) {
+func (c CompletedOptions) authorize(config *genericapiserver.Config, client kubernetes.Interface, factory informers.SharedInformerFactory) (kind.RoleResolver, error) {
 	o := c.Authorization
 	roles, err := c.roles(config, factory)
 	if err != nil {
 		return nil, err
 	}
+	nodes, err := c.nodes(config, client)
+	if err != nil {
+		return nil, err
+	}
 	modes := map[string]authz.Mode{
-		ModeAlwaysAllow: authorizerfactory.NewAlwaysAllowAuthorizer(), ModeAlwaysDeny: authorizerfactory.NewAlwaysDenyAuthorizer(), ModeRBAC: roles,
+		ModeAlwaysAllow: authorizerfactory.NewAlwaysAllowAuthorizer(), ModeAlwaysDeny: authorizerfactory.NewAlwaysDenyAuthorizer(),
+		ModeNode: nodes, ModeRBAC: roles,
 	}
 	if o.PolicyFile != "" {
 		if modes[ModeABAC], err = abac.NewFromFile(o.PolicyFile); err != nil {
@@ -217,6 +228,15 @@ func (c CompletedOptions) authorize(config *genericapiserver.Config, factory inf
 	chain, err := authz.NewChain(modes, config.APIServerID, configuration)
 	if err != nil {
 		return nil, fmt.Errorf("authorization: %w", err)
+	}
+	if o.ConfigFile != "" || slices.Contains(o.Modes, ModeNode) {
+		err := config.AddPostStartHook("start-node-authorizer", func(hook genericapiserver.PostStartHookContext) error {
+			go nodes.Run(hook)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	if o.ConfigFile != "" {
 		err := config.AddPostStartHook("start-authorization-config-reload", func(hook genericapiserver.PostStartHookContext) error {
@@ -244,4 +264,18 @@ func (c CompletedOptions) roles(config *genericapiserver.Config, factory informe
 		return nil, err
 	}
 	return rbac.NewFixed(roles, bindings)
+}
+
+// nodes returns what knows which objects belong to a node, as far as they are served.
+func (c CompletedOptions) nodes(config *genericapiserver.Config, client kubernetes.Interface) (*node.Authorizer, error) {
+	roles, _, err := bootstrap.ClusterAccess()
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(roles, func(r *rbacv1.ClusterRole) bool { return r.Name == "system:node" })
+	if i < 0 {
+		return nil, errors.New("there is no default cluster role system:node")
+	}
+	sources := slices.DeleteFunc(node.Sources(client), func(s node.Source) bool { return !serves(c.Groups, config, s.Resource) })
+	return node.New(roles[i].Rules, sources), nil
 }

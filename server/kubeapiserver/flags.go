@@ -255,8 +255,3 @@ var plugins = map[string]byDefault{
 	"ValidatingAdmissionPolicy":            onByDefault,
 	"ValidatingAdmissionWebhook":           onByDefault,
 }
-
-// modes are the authorization modes of kube-apiserver 1.37.
-//
-//nolint:gochecknoglobals // constant
-var modes = []string{"ABAC", "AlwaysAllow", "AlwaysDeny", "Node", "RBAC", "Webhook"}

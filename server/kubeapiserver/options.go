@@ -19,7 +19,6 @@ import (
 
 // Headings of the help.
 const (
-	sectionAccess      = "authorization"
 	sectionAdmission   = "admission"
 	sectionAggregation = "aggregation"
 	sectionIgnored     = "accepted, but without effect yet,"
@@ -96,8 +95,6 @@ func (o *Options) addOwnFlags(sections *cliflag.NamedFlagSets) {
 		sections.FlagSet(sectionAdmission).Lookup("enable-admission-plugins").Usage += " Not there yet, though on by default in kube-apiserver: " + strings.Join(names, ", ") + "."
 	}
 
-	sections.FlagSet(sectionAccess).Lookup("authorization-mode").Usage = "Ordered list of plug-ins to do authorization on secure port. Comma-delimited list of: " + strings.Join(modes, ",") + ". Not there yet is Node, which allows nothing."
-
 	sections.FlagSet("global").StringVar(&o.PrintVersion, "version", "", "Print the version of Kubernetes and quit.")
 	sections.FlagSet("global").Lookup("version").NoOptDefVal = "true"
 }
@@ -144,15 +141,6 @@ func (o *Options) Warnings() []string {
 		}
 	})
 	access := o.Server.Authorization
-	lacks := func(mode string) bool { return !slices.Contains(server.Modes(), mode) }
-	for _, mode := range access.Modes {
-		if lacks(mode) {
-			out = append(out, fmt.Sprintf("--authorization-mode: %s allows nothing yet", mode))
-		}
-	}
-	if access.Modes = slices.DeleteFunc(access.Modes, lacks); len(access.Modes) == 0 {
-		access.Modes = []string{server.ModeAlwaysDeny}
-	}
 	admission := o.Server.Admission
 	if names := slices.DeleteFunc(missingDefaults(admission.Plugins.Registered()), func(name string) bool {
 		return slices.Contains(admission.EnablePlugins, name) || slices.Contains(admission.DisablePlugins, name)
@@ -188,7 +176,7 @@ func (o *Options) Validate() []error {
 			errs = append(errs, fmt.Errorf("--%s is not implemented yet, and %s", f.Name, unsafe[f.Name]))
 		}
 	})
-	errs = append(errs, o.Server.Authorization.ValidateModes(modes)...)
+	errs = append(errs, o.Server.Authorization.ValidateModes()...)
 	errs = append(errs, validateTokens(o.Server.Authentication.Tokens)...)
 	return errs
 }
