@@ -10,6 +10,9 @@ import (
 
 // The gates that code of this module asks for.
 const (
+	// AllowInsecureKubeletCertificateSigningRequests lets a node ask for certificates of
+	// other nodes.
+	AllowInsecureKubeletCertificateSigningRequests featuregate.Feature = "AllowInsecureKubeletCertificateSigningRequests"
 	// AuthorizePodWebsocketUpgradeCreatePermission asks for "create" of who opens a WebSocket to a pod.
 	AuthorizePodWebsocketUpgradeCreatePermission featuregate.Feature = "AuthorizePodWebsocketUpgradeCreatePermission"
 	// CSIVolumeHealth lets drivers report the health of volumes and of nodes' storage.
@@ -61,6 +64,9 @@ const (
 	MutablePVNodeAffinity featuregate.Feature = "MutablePVNodeAffinity"
 	// RelaxedServiceNameValidation lets the name of a service begin with a digit.
 	RelaxedServiceNameValidation featuregate.Feature = "RelaxedServiceNameValidation"
+	// ServiceAccountNodeAudienceRestriction gives nodes tokens only for audiences that their
+	// pods use.
+	ServiceAccountNodeAudienceRestriction featuregate.Feature = "ServiceAccountNodeAudienceRestriction"
 	// WorkloadWithJob lets jobs say how their pods are scheduled together.
 	WorkloadWithJob featuregate.Feature = "WorkloadWithJob"
 	// StrictIPCIDRValidation refuses IP addresses and ranges with leading zeros and the

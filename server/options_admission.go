@@ -26,6 +26,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/stoa-project/stoa/admission/inuse"
+	"github.com/stoa-project/stoa/admission/noderestriction"
 	"github.com/stoa-project/stoa/admission/nodetaint"
 	"github.com/stoa-project/stoa/admission/podsecurity"
 	podpriority "github.com/stoa-project/stoa/admission/priority"
@@ -64,6 +65,7 @@ func (o *AdmissionOptions) plugins() []plugin {
 	return []plugin{
 		{name: lifecycle.PluginName, register: lifecycle.Register, needs: []schema.GroupVersionResource{namespaces}},
 		{name: serviceaccount.PluginName, register: serviceaccount.Register, needs: []schema.GroupVersionResource{accounts}},
+		{name: noderestriction.PluginName, register: noderestriction.Register},
 		{name: nodetaint.PluginName, register: nodetaint.Register},
 		{name: podsecurity.PluginName, register: podsecurity.Register, needs: []schema.GroupVersionResource{namespaces, pods}},
 		{name: podpriority.PluginName, register: podpriority.Register, needs: []schema.GroupVersionResource{classes}},

@@ -47,6 +47,11 @@ func NewOptions() *Options {
 	o.Server.Serving.CertDir = certFolder
 	o.Server.Authorization.Modes = []string{modeAllow}
 	o.Server.Authentication.Tokens.Issuers = nil
+	for name, on := range plugins {
+		if on == offByDefault {
+			o.Server.Admission.DefaultOffPlugins.Insert(name)
+		}
+	}
 	o.Server.Controllers.Names = nil // who runs kube-apiserver runs kube-controller-manager too, or wants none
 	return o
 }

@@ -98,7 +98,6 @@ func TestWarnings(t *testing.T) {
 		"--disable-admission-plugins=ServiceAccount,TaintNodesByCondition", "--enable-admission-plugins=ImagePolicyWebhook,NamespaceLifecycle")
 	want := []string{
 		"--oidc-ca-file has no effect yet", "--permit-port-sharing has no effect yet",
-		"--authorization-mode: Node allows nothing yet",
 		"admission plugins that kube-apiserver has on by default are not there yet: " + strings.Join(missingDefaults(o.Server.Admission.Plugins.Registered()), ", "),
 		"--enable-admission-plugins: there is no ImagePolicyWebhook yet",
 	}
@@ -110,6 +109,18 @@ func TestWarnings(t *testing.T) {
 	}
 	if errs := o.Server.Admission.Validate(); len(errs) > 0 {
 		t.Error(errs)
+	}
+}
+
+// TestPluginsOffByDefault leaves off what kube-apiserver has off, though stoa start has it
+// on.
+func TestPluginsOffByDefault(t *testing.T) {
+	t.Parallel()
+	if !parse(t).Server.Admission.DefaultOffPlugins.Has("NodeRestriction") {
+		t.Error("NodeRestriction is on without being asked for")
+	}
+	if server.NewOptions().Admission.DefaultOffPlugins.Has("NodeRestriction") {
+		t.Error("NodeRestriction is off in stoa start")
 	}
 }
 
