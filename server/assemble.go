@@ -87,6 +87,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	if err := c.admit(config, client, shared, resolver, end); err != nil {
 		return err
 	}
+	c.controlFlow(ctx, config, client, shared)
 	chain := &assembly{
 		options: c, config: config, informers: shared, resolver: resolver, roles: roles, proxy: s.frontProxy, etcd: upstream, etcdHealth: s.etcdHealth, stores: all,
 		tokens:  s.tokens,

@@ -22,9 +22,8 @@ import (
 	"github.com/stoa-project/stoa/server/storage"
 )
 
-// maintenance is how often the objects of flow control, and what extension servers
-// learn about clients, are put right while the server runs.
-const maintenance = time.Minute
+// maxRetry is the longest time between two attempts to make the default objects.
+const maxRetry = time.Minute
 
 // defaults makes the default objects of a server.
 type defaults struct {
@@ -36,6 +35,8 @@ type defaults struct {
 	changed chan struct{}
 	// first is the outcome of the first attempt, which runs while the stores are made.
 	first chan error
+	// interval is how often the objects are put right.
+	interval time.Duration
 }
 
 var _ dynamiccertificates.Listener = (*defaults)(nil)
@@ -59,10 +60,11 @@ func startDefaults(ctx context.Context, c CompletedOptions, config *genericapise
 			},
 			Serves: func(resource schema.GroupVersionResource) bool { return serves(c.Groups, config, resource) },
 		},
-		objects: objects,
-		trust:   trust,
-		changed: make(chan struct{}, 1),
-		first:   make(chan error, 1),
+		objects:  objects,
+		trust:    trust,
+		changed:  make(chan struct{}, 1),
+		first:    make(chan error, 1),
+		interval: c.Maintenance,
 	}
 	go func() { d.first <- d.run(ctx, d.objects) }()
 	return d, nil
@@ -113,7 +115,7 @@ func (d *defaults) namespaces() []bootstrap.Object {
 // those of flow control, the system namespaces and what extension servers learn.
 func (d *defaults) maintain(ctx context.Context, err error) {
 	logger := klog.FromContext(ctx)
-	backoff := wait.Backoff{Duration: retryInterval, Factor: 2, Steps: 7, Cap: maintenance}
+	backoff := wait.Backoff{Duration: retryInterval, Factor: 2, Steps: 7, Cap: maxRetry}
 	for err != nil {
 		logger.Error(err, "Could not make the default objects, trying again")
 		if !sleep(ctx, backoff.Step()) {
@@ -122,7 +124,8 @@ func (d *defaults) maintain(ctx context.Context, err error) {
 		err = d.run(ctx, d.objects)
 	}
 	kept := append(bootstrap.Only(d.objects, flowcontrolv1.GroupName), d.namespaces()...)
-	tick := time.NewTicker(maintenance)
+	d.prune(ctx)
+	tick := time.NewTicker(d.interval)
 	defer tick.Stop()
 	for {
 		select {
@@ -136,7 +139,15 @@ func (d *defaults) maintain(ctx context.Context, err error) {
 			if err := d.run(ctx, kept); err != nil && ctx.Err() == nil {
 				logger.V(2).Info("Could not maintain the objects of flow control, the system namespaces, and what extension servers learn about clients", "err", err)
 			}
+			d.prune(ctx)
 		}
+	}
+}
+
+// prune deletes the objects of flow control that are none of the default ones any more.
+func (d *defaults) prune(ctx context.Context) {
+	if err := d.seeder.Prune(ctx, d.objects); err != nil && ctx.Err() == nil {
+		klog.FromContext(ctx).V(2).Info("Could not delete objects of flow control that are not needed any more", "err", err)
 	}
 }
 

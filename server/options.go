@@ -70,6 +70,11 @@ type Options struct {
 	Kubelet *KubeletOptions
 	// Admission is the chain of plugins that see a write before it is stored.
 	Admission *AdmissionOptions
+	// Maintenance is how often the server puts the objects of flow control, the system
+	// namespaces and what extension servers learn about clients right.
+	Maintenance time.Duration
+	// FlowControl says in which order requests are served.
+	FlowControl *FlowControlOptions
 	// Controllers says which controllers run in the server.
 	Controllers *controllers.Options
 	// APIs says which of the groups and versions are served.
@@ -104,6 +109,8 @@ func NewOptions() *Options {
 		Audit:           newAuditOptions(),
 		Kubelet:         newKubeletOptions(),
 		Admission:       newAdmissionOptions(),
+		Maintenance:     time.Minute,
+		FlowControl:     newFlowControlOptions(),
 		Controllers:     controllers.NewOptions(),
 		APIs:            newAPIOptions(),
 		CustomResources: true,
@@ -132,7 +139,9 @@ func (o *Options) AddFlags(sections *cliflag.NamedFlagSets) {
 	o.Aggregation.AddFlags(sections.FlagSet("aggregation"))
 	o.Admission.AddFlags(sections.FlagSet("admission"))
 	o.Controllers.AddFlags(sections.FlagSet("controllers"))
-	sections.FlagSet("features").BoolVar(&o.Profiling, "profiling", o.Profiling, "Enable profiling via web interface host:port/debug/pprof/")
+	features := sections.FlagSet("features")
+	features.BoolVar(&o.Profiling, "profiling", o.Profiling, "Enable profiling via web interface host:port/debug/pprof/")
+	o.FlowControl.AddFlags(features)
 }
 
 // Flags returns the flags of AddFlags in one set.
@@ -208,6 +217,9 @@ func (c CompletedOptions) Validate() error {
 		return errors.New("options are not completed: call Options.Complete")
 	}
 	errs := c.Run.Validate()
+	if c.Maintenance <= 0 {
+		errs = append(errs, errors.New("the interval of maintenance must be positive"))
+	}
 	if c.Run.RequestTimeout <= 0 {
 		errs = append(errs, errors.New("--request-timeout must be positive"))
 	}
@@ -229,6 +241,7 @@ func (c CompletedOptions) Validate() error {
 	errs = append(errs, c.Audit.Validate()...)
 	errs = append(errs, c.Kubelet.Validate()...)
 	errs = append(errs, c.Admission.Validate()...)
+	errs = append(errs, c.FlowControl.Validate(c.Run)...)
 	errs = append(errs, c.Controllers.Validate()...)
 	errs = append(errs, c.Aggregation.Validate()...)
 	registries := []genericoptions.GroupRegistry{c.types.scheme}

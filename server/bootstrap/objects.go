@@ -4,6 +4,8 @@
 package bootstrap
 
 import (
+	"fmt"
+
 	corev1 "k8s.io/api/core/v1"
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -84,12 +86,19 @@ func ClusterAccess() ([]*rbacv1.ClusterRole, []*rbacv1.ClusterRoleBinding, error
 }
 
 // flowObjects are those of the library. Some the server cannot do without; the others
-// are only suggested.
+// are only suggested. The priority levels of all flow schemas are among them, which
+// their status says: the controller of flow control has nothing to write at a start.
 func flowObjects() []Object {
 	var out []Object
 	add := func(resource string, obj object, reconcile func(want, have object) (object, error)) {
 		obj = obj.DeepCopyObject().(object)
 		obj.SetGeneration(1)
+		if schema, ok := obj.(*flowcontrolv1.FlowSchema); ok {
+			schema.Status.Conditions = []flowcontrolv1.FlowSchemaCondition{{
+				Type: flowcontrolv1.FlowSchemaConditionDangling, Status: flowcontrolv1.ConditionFalse, LastTransitionTime: metav1.Now(), Reason: "Found",
+				Message: fmt.Sprintf("This FlowSchema references the PriorityLevelConfiguration object named %q and it exists", schema.Spec.PriorityLevelConfiguration.Name),
+			}}
+		}
 		out = append(out, Object{flowcontrolv1.SchemeGroupVersion.WithResource(resource), obj, reconcile})
 	}
 	const schemas, levels = "flowschemas", "prioritylevelconfigurations"

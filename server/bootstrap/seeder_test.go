@@ -11,6 +11,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	corev1 "k8s.io/api/core/v1"
+	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -26,7 +27,8 @@ import (
 type fakeOptions struct{ codecs serializer.CodecFactory }
 
 func (f fakeOptions) GetRESTOptions(resource schema.GroupResource, _ runtime.Object) (generic.RESTOptions, error) {
-	config := storagebackend.NewDefaultConfig("/test", f.codecs.LegacyCodec(corev1.SchemeGroupVersion, rbacv1.SchemeGroupVersion))
+	codec := f.codecs.LegacyCodec(corev1.SchemeGroupVersion, flowcontrolv1.SchemeGroupVersion, rbacv1.SchemeGroupVersion)
+	config := storagebackend.NewDefaultConfig("/test", codec)
 	return generic.RESTOptions{StorageConfig: config.ForResource(resource), ResourcePrefix: resource.Resource}, nil
 }
 

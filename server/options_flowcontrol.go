@@ -1,0 +1,68 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/pflag"
+	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
+	"k8s.io/apiserver/pkg/util/flowcontrol"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/klog/v2"
+)
+
+// FlowControlOptions say in which order requests are served when there are more than
+// the server takes at once. How many that is, ServerRunOptions say.
+type FlowControlOptions struct {
+	// PriorityAndFairness queues requests as FlowSchemas and PriorityLevelConfigurations
+	// say. Off, or where these are not served, a request more than there may be is
+	// refused, whoever sends it.
+	PriorityAndFairness bool
+}
+
+// flowResources are what PriorityAndFairness reads.
+//
+//nolint:gochecknoglobals // constant
+var flowResources = []schema.GroupVersionResource{
+	flowcontrolv1.SchemeGroupVersion.WithResource("flowschemas"),
+	flowcontrolv1.SchemeGroupVersion.WithResource("prioritylevelconfigurations"),
+}
+
+func newFlowControlOptions() *FlowControlOptions {
+	return &FlowControlOptions{PriorityAndFairness: true}
+}
+
+// AddFlags adds kube-apiserver's flag.
+func (o *FlowControlOptions) AddFlags(flags *pflag.FlagSet) {
+	flags.BoolVar(&o.PriorityAndFairness, "enable-priority-and-fairness", o.PriorityAndFairness,
+		"If true, replace the max-in-flight handler with an enhanced one that queues and dispatches with priority and fairness")
+}
+
+// Validate reports what is wrong with the options.
+func (o *FlowControlOptions) Validate(run *genericoptions.ServerRunOptions) []error {
+	if o.PriorityAndFairness && run.MaxRequestsInFlight+run.MaxMutatingRequestsInFlight <= 0 {
+		return []error{fmt.Errorf("--max-requests-inflight=%d and --max-mutating-requests-inflight=%d must add up to something positive with --enable-priority-and-fairness",
+			run.MaxRequestsInFlight, run.MaxMutatingRequestsInFlight)}
+	}
+	return nil
+}
+
+// controlFlow puts priority and fairness into the handler chain.
+func (c CompletedOptions) controlFlow(ctx context.Context, config *genericapiserver.Config, client kubernetes.Interface, factory informers.SharedInformerFactory) {
+	if !c.FlowControl.PriorityAndFairness {
+		return
+	}
+	if !servesAll(c.Groups, config, flowResources) {
+		klog.FromContext(ctx).Info("Priority and fairness are off, because their resources are not served; requests are counted against --max-requests-inflight and --max-mutating-requests-inflight",
+			"group", flowcontrolv1.GroupName)
+		return
+	}
+	config.FlowControl = flowcontrol.New(factory, client.FlowcontrolV1(), config.MaxRequestsInFlight+config.MaxMutatingRequestsInFlight)
+}
