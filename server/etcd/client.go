@@ -4,6 +4,7 @@
 package etcd
 
 import (
+	"context"
 	"fmt"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -25,7 +26,7 @@ func newClient(server *etcdserver.EtcdServer, endpoint string, logger *zap.Logge
 	_ = client.Lease.Close()
 
 	inProcess := v3client.New(server)
-	client.KV = inProcess.KV
+	client.KV = unlessEnded{inProcess.KV}
 	client.Lease = inProcess.Lease
 	client.Watcher = inProcess.Watcher
 	client.Maintenance = inProcess.Maintenance
@@ -35,4 +36,56 @@ func newClient(server *etcdserver.EtcdServer, endpoint string, logger *zap.Logge
 	k := &kubernetes.Client{Client: client}
 	k.Kubernetes = k
 	return k, nil
+}
+
+// unlessEnded does not begin what nobody waits for any more, as a client of a connection does not. The server itself may
+// take a write whose context has ended.
+type unlessEnded struct{ clientv3.KV }
+
+func (u unlessEnded) Put(ctx context.Context, key, value string, opts ...clientv3.OpOption) (*clientv3.PutResponse, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return u.KV.Put(ctx, key, value, opts...)
+}
+
+func (u unlessEnded) Delete(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.DeleteResponse, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return u.KV.Delete(ctx, key, opts...)
+}
+
+func (u unlessEnded) Do(ctx context.Context, op clientv3.Op) (clientv3.OpResponse, error) {
+	if err := ctx.Err(); err != nil {
+		return clientv3.OpResponse{}, err
+	}
+	return u.KV.Do(ctx, op)
+}
+
+func (u unlessEnded) Txn(ctx context.Context) clientv3.Txn {
+	return transaction{u.KV.Txn(ctx), ctx.Err}
+}
+
+// transaction is not committed once ended is an error.
+type transaction struct {
+	clientv3.Txn
+	ended func() error
+}
+
+func (t transaction) If(cs ...clientv3.Cmp) clientv3.Txn {
+	return transaction{t.Txn.If(cs...), t.ended}
+}
+func (t transaction) Then(ops ...clientv3.Op) clientv3.Txn {
+	return transaction{t.Txn.Then(ops...), t.ended}
+}
+func (t transaction) Else(ops ...clientv3.Op) clientv3.Txn {
+	return transaction{t.Txn.Else(ops...), t.ended}
+}
+
+func (t transaction) Commit() (*clientv3.TxnResponse, error) {
+	if err := t.ended(); err != nil {
+		return nil, err
+	}
+	return t.Txn.Commit()
 }

@@ -305,3 +305,32 @@ func TestLease(t *testing.T) {
 		t.Errorf("expired after %v: %v", took, response.Events)
 	}
 }
+
+// TestEnded writes nothing for a caller that has gone.
+func TestEnded(t *testing.T) {
+	t.Parallel()
+	s := start(t, etcd.Config{Dir: t.TempDir(), UnsafeNoFsync: true})
+	put(t, s.Client(), "kept", "value")
+	ended, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	t.Cleanup(cancel)
+	for name, write := range map[string]func(*clientv3.Client) error{
+		"put":    func(c *clientv3.Client) error { _, err := c.Put(ended, "new", "value"); return err },
+		"delete": func(c *clientv3.Client) error { _, err := c.Delete(ended, "kept"); return err },
+		"do":     func(c *clientv3.Client) error { _, err := c.Do(ended, clientv3.OpPut("new", "value")); return err },
+		"transaction": func(c *clientv3.Client) error {
+			put, kept := clientv3.OpPut("new", "value"), clientv3.Compare(clientv3.Value("kept"), "=", "value")
+			_, err := c.Txn(ended).If(kept).Then(put).Else(put).Commit()
+			return err
+		},
+	} {
+		for range 50 { // etcd itself takes one now and then
+			if err := write(s.Client()); !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+	}
+	got, err := s.Client().Get(t.Context(), "", clientv3.WithPrefix(), clientv3.WithKeysOnly())
+	if err != nil || len(got.Kvs) != 1 || string(got.Kvs[0].Key) != "kept" {
+		t.Errorf("stored is %v (%v)", got, err)
+	}
+}
