@@ -54,6 +54,7 @@ func (c CompletedOptions) genericConfig(serving *genericapiserver.SecureServingI
 	if err := c.Run.ApplyTo(config); err != nil {
 		return nil, err
 	}
+	config.BuildHandlerChainFunc = handlerChain
 	config.SecureServing = serving
 	config.LoopbackClientConfig = loopback
 	config.EnableProfiling = c.Profiling
