@@ -183,7 +183,24 @@ func (o *Options) Validate() []error {
 	})
 	errs = append(errs, o.Server.Authorization.ValidateModes()...)
 	errs = append(errs, validateTokens(o.Server.Authentication.Tokens)...)
-	return errs
+	return append(errs, o.validateFlowControl()...)
+}
+
+// validateFlowControl wants the resources served that say in which order requests are.
+// A server that is no drop-in does without.
+func (o *Options) validateFlowControl() []error {
+	if !o.Server.FlowControl.PriorityAndFairness {
+		return nil
+	}
+	for _, versions := range []string{"flowcontrol.apiserver.k8s.io/v1", "api/ga", "api/all"} { // the first that is set counts
+		switch o.Server.APIs.RuntimeConfig[versions] {
+		case "false":
+			return []error{fmt.Errorf("--runtime-config=%s=false conflicts with --enable-priority-and-fairness=true", versions)}
+		case "true":
+			return nil
+		}
+	}
+	return nil
 }
 
 // validateTokens wants the key and the name of the issuer, which a server has by itself

@@ -75,6 +75,11 @@ func TestValidate(t *testing.T) {
 		{"modes", append(fine, "--authorization-mode=RBAC,Rbac,RBAC"), []string{
 			`authorization-mode "Rbac" is not a valid mode`, `authorization-mode ["RBAC" "Rbac" "RBAC"] has mode specified more than once`,
 		}},
+		{"no flow schemas", append(fine, "--runtime-config=api/ga=false,api/all=true"), []string{
+			"--runtime-config=api/ga=false conflicts with --enable-priority-and-fairness=true",
+		}},
+		{"no flow schemas, on purpose", append(fine, "--runtime-config=api/all=false", "--enable-priority-and-fairness=false"), nil},
+		{"flow schemas alone", append(fine, "--runtime-config=api/all=false,flowcontrol.apiserver.k8s.io/v1=true"), nil},
 		{"encryption", append(fine, "--encryption-provider-config=x"), []string{
 			"--encryption-provider-config is not implemented yet, and objects would be stored as they are",
 		}},
