@@ -34,6 +34,7 @@ type settings struct {
 	objects  int
 	duration time.Duration
 	run      string
+	flags    string
 	profiles string
 	dir      string
 	only     *regexp.Regexp // compiled run
@@ -47,6 +48,13 @@ func main() {
 		}
 		return
 	}
+	if len(os.Args) == 3 && os.Args[1] == overload {
+		if err := runCrowd(context.Background(), os.Args[2], os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	var s settings
 	flag.StringVar(&s.stoa, "stoa", "", "binary to measure; empty: built from this checkout")
 	flag.StringVar(&s.json, "json", "", "file for the figures as JSON")
@@ -54,7 +62,8 @@ func main() {
 	flag.IntVar(&s.watchers, "watchers", 100, "watchers at once")
 	flag.IntVar(&s.objects, "objects", 4000, "objects in the list that is measured")
 	flag.DurationVar(&s.duration, "duration", 5*time.Second, "how long each load lasts")
-	flag.StringVar(&s.run, "run", "", "regular expression of the loads to run; empty: everything")
+	flag.StringVar(&s.run, "run", "", "regular expression of the loads to run, or overload; empty: everything but overload")
+	flag.StringVar(&s.flags, "flags", "", "more flags for the server, separated by spaces")
 	flag.StringVar(&s.profiles, "profiles", "", "folder for a CPU profile of the server for each load")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -85,7 +94,11 @@ func run(ctx context.Context, s settings) error {
 	}
 	var r report
 	parts := []func(context.Context, settings, *report) error{measureStarts, measureDropIn, measureInProcess, measureYardsticks, measureLoad}
-	if s.run != "" {
+	switch s.run {
+	case "":
+	case overload:
+		parts = []func(context.Context, settings, *report) error{measureOverload}
+	default:
 		parts = parts[3:]
 	}
 	for _, part := range parts {

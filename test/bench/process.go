@@ -52,8 +52,8 @@ func startProcess(ctx context.Context, s settings, folder string) (*process, err
 		return nil, err
 	}
 	defer log.Close()
-	p.command = exec.CommandContext(ctx, s.stoa, //nolint:gosec // the binary to measure
-		"start", "--data-dir="+data, "--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port))
+	arguments := append([]string{"start", "--data-dir=" + data, "--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port)}, strings.Fields(s.flags)...)
+	p.command = exec.CommandContext(ctx, s.stoa, arguments...) //nolint:gosec // the binary to measure
 	p.command.Stdout, p.command.Stderr = log, log
 	began := time.Now()
 	if err := p.command.Start(); err != nil {

@@ -236,6 +236,7 @@ func TestQueueIsFull(t *testing.T) {
 		"queue":  {&flowcontrolv1.QueuingConfiguration{Queues: 1, HandSize: 1, QueueLengthLimit: 3}, 3, "queue-full"},
 		"reject": {nil, 0, "concurrency-limit"},
 	} {
+		name = unique(t) + "-" + name // metrics are those of the whole process
 		flow{name: name, users: []string{name}, queues: test.queues}.add(t, s)
 		answers := []<-chan answer{create(t, s, name, "slow-"+name)}
 		g.next(t)
