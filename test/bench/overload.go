@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -33,10 +34,13 @@ const (
 	// crowdUsers are who sends them, and streams how many share a connection.
 	crowdUsers, streams = 10, 100
 	// comingTime is how long it takes until all are there.
-	comingTime      = 2 * time.Second
+	comingTime      = 5 * time.Second
 	overloadTime    = 30 * time.Second
 	recoveryTime    = 10 * time.Second
 	overloadObjects = 1000
+	// politeness is by how much the crowd gives way to the server: it stands for clients on
+	// other machines.
+	politeness = 10
 	// probePause is between two requests of a probe.
 	probePause = 10 * time.Millisecond
 )
@@ -240,6 +244,9 @@ func runCrowd(ctx context.Context, kubeconfig string, out io.Writer) error {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return err
+	}
+	if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, politeness); err != nil {
+		return fmt.Errorf("lower the priority of the crowd: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, overloadTime)
 	defer cancel()
