@@ -14,7 +14,8 @@ import (
 
 func TestKinds(t *testing.T) {
 	t.Parallel()
-	config := stoatest.Start(t).Config()
+	// The controller would write the status of flow schemas meanwhile.
+	config := stoatest.Start(t, stoatest.WithFlags("--enable-priority-and-fairness=false")).Config()
 	for _, suite := range []kindtest.Suite{{
 		Resource: schema.GroupVersionResource{Group: "flowcontrol.apiserver.k8s.io", Version: "v1", Resource: "flowschemas"},
 		Valid: `
