@@ -14,12 +14,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 
+	"github.com/stoa-project/stoa/authn/unverified"
 	"github.com/stoa-project/stoa/registry/kind"
 )
-
-// maxBytes is how long a token may be. It is far more than any has that is of use, and
-// little enough to be looked at before anybody knows who sent it.
-const maxBytes = 64 << 10
 
 // Issuer signs tokens.
 type Issuer struct {
@@ -62,8 +59,8 @@ func (i *Issuer) Issue(c kind.TokenClaims) (token, id string, err error) {
 	if token, err = jwt.Signed(i.signer).Claims(claims).Serialize(); err != nil {
 		return "", "", fmt.Errorf("sign token: %w", err)
 	}
-	if len(token) > maxBytes {
-		return "", "", apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("the token would have %d bytes, and may have %d", len(token), maxBytes))
+	if len(token) > unverified.MaxToken {
+		return "", "", apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("the token would have %d bytes, and may have %d", len(token), unverified.MaxToken))
 	}
 	return token, id, nil
 }
