@@ -17,8 +17,11 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/authn/bootstraptoken"
+	"github.com/stoa-project/stoa/authn/oidc"
 	"github.com/stoa-project/stoa/authn/password"
+	"github.com/stoa-project/stoa/authn/serviceaccount"
 	"github.com/stoa-project/stoa/authn/tokenfile"
+	"github.com/stoa-project/stoa/authn/tokenreview"
 )
 
 // passwords knows users by HTTP basic authentication. The file is read again when it
@@ -74,4 +77,41 @@ func (c CompletedOptions) bootstrapTokens(config *genericapiserver.Config, clien
 	})
 	method := authenticator.WrapAudienceAgnosticToken(config.Authentication.APIAudiences, bootstraptoken.New(informer))
 	return []authenticator.Token{method}, err
+}
+
+// issuers knows users by tokens of OpenID Connect. It is none unless flags or a file have
+// an issuer, or a file may have one later.
+func (c CompletedOptions) issuers(config *genericapiserver.Config, file oidc.File) ([]authenticator.Token, error) {
+	if file.Configuration == nil {
+		return nil, nil
+	}
+	settings := oidc.Settings{Audiences: config.Authentication.APIAudiences, Disallowed: c.Authentication.Tokens.Issuers, Server: config.APIServerID}
+	if file.Path == "" {
+		settings.Algorithms = c.Authentication.OIDC.SigningAlgorithms
+	}
+	known := oidc.New(settings)
+	err := config.AddPostStartHook("start-jwt-authenticators", func(hook genericapiserver.PostStartHookContext) error {
+		if file.Path == "" {
+			return known.Use(hook, file.Configuration)
+		}
+		return known.Follow(hook, "--"+flagAuthenticationConfig, file)
+	})
+	return []authenticator.Token{known}, err
+}
+
+// tokenWebhook asks somebody else about a token. It is none if there is nobody. It does
+// not see tokens of this server.
+func (c CompletedOptions) tokenWebhook(ctx context.Context, config *genericapiserver.Config) ([]authenticator.Token, error) {
+	o := c.Authentication
+	if o.Webhook.ConfigFile == "" {
+		return nil, nil
+	}
+	asked, err := tokenreview.New(ctx, tokenreview.Config{
+		Kubeconfig: o.Webhook.ConfigFile, Audiences: config.Authentication.APIAudiences,
+		Private: func(token string) bool { return serviceaccount.Claims(token, o.Tokens.Issuers) },
+	}, o.Webhook.Options)
+	if err != nil {
+		return nil, fmt.Errorf("--%sconfig-file: %w", tokenWebhookFlags, err)
+	}
+	return []authenticator.Token{asked}, nil
 }

@@ -5,13 +5,18 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/sets"
+	apiserver "k8s.io/apiserver/pkg/apis/apiserver"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/group"
 	"k8s.io/apiserver/pkg/authentication/request/anonymous"
 	"k8s.io/apiserver/pkg/authentication/request/bearertoken"
@@ -100,16 +105,47 @@ func (s *Server) authenticate(ctx context.Context, c CompletedOptions, config *g
 	if err != nil {
 		return err
 	}
+	file, err := c.Authentication.issuerFile()
+	if err != nil {
+		return err
+	}
+	issuers, err := c.issuers(config, file)
+	if err != nil {
+		return err
+	}
+	webhook, err := c.tokenWebhook(ctx, config)
+	if err != nil {
+		return err
+	}
+	// What costs least comes first, and last what asks others.
 	bearers = append(bearers, s.tokens.authenticator(client, all))
-	bearers = append(bearers, bootstrap...)
+	bearers = slices.Concat(bearers, bootstrap, issuers, webhook)
 	known := group.NewTokenGroupAdder(tokenunion.New(bearers...), []string{user.AllAuthenticated})
 	// A token that nobody knows is an error, and not the token of somebody anonymous.
-	methods = append(methods, bearertoken.New(known), websocket.NewProtocolAuthenticator(known))
+	methods = append(methods, onlyHeader(bearertoken.New(known)), websocket.NewProtocolAuthenticator(known))
 	config.Authentication.Authenticator = union.New(methods...)
-	if c.Authentication.Anonymous {
-		config.Authentication.Authenticator = union.NewFailOnError(config.Authentication.Authenticator, anonymous.NewAuthenticator(nil))
+	open := apiserver.AnonymousAuthConfig{Enabled: c.Authentication.Anonymous}
+	if file.Configuration != nil && file.Configuration.Anonymous != nil {
+		open = *file.Configuration.Anonymous
+	}
+	if open.Enabled {
+		config.Authentication.Authenticator = union.NewFailOnError(config.Authentication.Authenticator, anonymous.NewAuthenticator(open.Conditions))
 	}
 	return nil
+}
+
+// errTwoHeaders is for the log; clients see 401.
+var errTwoHeaders = errors.New("more than one Authorization header")
+
+// onlyHeader refuses a request with several Authorization headers: what is in front of
+// the server may have looked at another one of them.
+func onlyHeader(method authenticator.Request) authenticator.Request {
+	return authenticator.RequestFunc(func(r *http.Request) (*authenticator.Response, bool, error) {
+		if len(r.Header.Values("Authorization")) > 1 {
+			return nil, false, errTwoHeaders
+		}
+		return method.AuthenticateRequest(r)
+	})
 }
 
 // serve makes the serving side of TLS from upstream's options, which know cipher

@@ -196,7 +196,6 @@ var upstream = map[string]form{
 //
 //nolint:gochecknoglobals // constant
 var unsafe = map[string]string{
-	"authentication-config":                       "others would be let in than it says",
 	"encryption-provider-config":                  "objects would be stored as they are",
 	"encryption-provider-config-automatic-reload": "objects would be stored as they are",
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"fmt"
 	"maps"
 	"net"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
@@ -99,10 +101,10 @@ func TestValidate(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	t.Parallel()
-	o := parse(t, "--oidc-ca-file", "y", "--permit-port-sharing", "--authorization-mode=Node,RBAC",
+	o := parse(t, "--peer-ca-file", "y", "--permit-port-sharing", "--authorization-mode=Node,RBAC",
 		"--disable-admission-plugins=ServiceAccount,TaintNodesByCondition", "--enable-admission-plugins=ImagePolicyWebhook,NamespaceLifecycle")
 	want := []string{
-		"--oidc-ca-file has no effect yet", "--permit-port-sharing has no effect yet",
+		"--peer-ca-file has no effect yet", "--permit-port-sharing has no effect yet",
 		"admission plugins that kube-apiserver has on by default are not there yet: " + strings.Join(missingDefaults(o.Server.Admission.Plugins.Registered()), ", "),
 		"--enable-admission-plugins: there is no ImagePolicyWebhook yet",
 	}
@@ -187,6 +189,29 @@ func TestFlags(t *testing.T) {
 	}
 	if o.flags.Lookup("data-dir") != nil {
 		t.Error("there is a data folder")
+	}
+}
+
+// TestAuthenticationFlags has an effect, and notices what excludes each other.
+func TestAuthenticationFlags(t *testing.T) {
+	t.Parallel()
+	o := parse(t, "--authorization-mode=RBAC", "--oidc-issuer-url=https://a.example", "--oidc-client-id=a", "--oidc-required-claim=a=b,c", "--oidc-required-claim=d=e",
+		"--authentication-token-webhook-cache-ttl=1m", "--authentication-token-webhook-version=v1")
+	for _, warning := range o.Warnings() {
+		if strings.Contains(warning, "oidc") || strings.Contains(warning, "authentication") {
+			t.Error(warning)
+		}
+	}
+	if diff := cmp.Diff(map[string]string{"a": "b,c", "d": "e"}, o.Server.Authentication.OIDC.RequiredClaims); diff != "" {
+		t.Errorf("claims (-want +got):\n%s", diff)
+	}
+	if o.Server.Authentication.Webhook.CacheTTL != time.Minute || o.Server.Authentication.Webhook.Version != "v1" {
+		t.Errorf("webhook %+v", o.Server.Authentication.Webhook)
+	}
+	o = parse(t, "--authentication-config=x", "--oidc-username-claim=sub")
+	errs := fmt.Sprint(o.Server.Authentication.Validate())
+	if want := "authentication-config file and oidc-* flags are mutually exclusive"; !strings.Contains(errs, want) {
+		t.Errorf("errors %s, want %s", errs, want)
 	}
 }
 
