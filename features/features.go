@@ -56,6 +56,8 @@ const (
 	MutableSchedulingDirectivesForSuspendedJobs featuregate.Feature = "MutableSchedulingDirectivesForSuspendedJobs"
 	// PodCertificateRequest lets kubelets ask for certificates of pods.
 	PodCertificateRequest featuregate.Feature = "PodCertificateRequest"
+	// PodLevelResources lets a pod say what its containers need together.
+	PodLevelResources featuregate.Feature = "PodLevelResources"
 	// PodLogsQuerySplitStreams lets a reader of a log choose stdout or stderr.
 	PodLogsQuerySplitStreams featuregate.Feature = "PodLogsQuerySplitStreams"
 	// PortForwardWebsockets carries port-forward in WebSockets.

@@ -25,13 +25,28 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 
+	alwaysanswer "github.com/stoa-project/stoa/admission/always"
+	"github.com/stoa-project/stoa/admission/antiaffinity"
+	"github.com/stoa-project/stoa/admission/certificates/approval"
+	"github.com/stoa-project/stoa/admission/certificates/attest"
+	"github.com/stoa-project/stoa/admission/certificates/signing"
+	"github.com/stoa-project/stoa/admission/certificates/subject"
+	"github.com/stoa-project/stoa/admission/extendedresource"
+	"github.com/stoa-project/stoa/admission/externalips"
+	"github.com/stoa-project/stoa/admission/ingressclass"
 	"github.com/stoa-project/stoa/admission/inuse"
+	"github.com/stoa-project/stoa/admission/limitranger"
 	"github.com/stoa-project/stoa/admission/noderestriction"
 	"github.com/stoa-project/stoa/admission/nodetaint"
+	"github.com/stoa-project/stoa/admission/ownerpermission"
 	"github.com/stoa-project/stoa/admission/podsecurity"
 	podpriority "github.com/stoa-project/stoa/admission/priority"
+	"github.com/stoa-project/stoa/admission/pullimages"
+	"github.com/stoa-project/stoa/admission/runtimeclass"
 	"github.com/stoa-project/stoa/admission/serviceaccount"
+	"github.com/stoa-project/stoa/admission/storageclass"
 	"github.com/stoa-project/stoa/admission/tolerations"
+	"github.com/stoa-project/stoa/admission/volumeresize"
 )
 
 // AdmissionOptions say which plugins see a write before it is stored.
@@ -45,6 +60,8 @@ type AdmissionOptions struct {
 type plugin struct {
 	name     string
 	register func(*admission.Plugins)
+	// off is whether it must be asked for.
+	off bool
 	// needs are resources that the plugin reads: it is off where one is not served,
 	// because it would wait for it without end.
 	needs []schema.GroupVersionResource
@@ -52,25 +69,42 @@ type plugin struct {
 
 // plugins are the admission plugins, in the order in which they see a write.
 func (o *AdmissionOptions) plugins() []plugin {
-	accounts := schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}
-	pods := schema.GroupVersionResource{Version: "v1", Resource: "pods"}
-	classes := schema.GroupVersionResource{Group: "scheduling.k8s.io", Version: "v1", Resource: "priorityclasses"}
+	v1 := func(group, resource string) schema.GroupVersionResource {
+		return schema.GroupVersionResource{Group: group, Version: "v1", Resource: resource}
+	}
+	need := func(resources ...schema.GroupVersionResource) []schema.GroupVersionResource { return resources }
 	registered := func(kinds ...string) []schema.GroupVersionResource {
-		needs := []schema.GroupVersionResource{namespaces}
+		needs := need(namespaces)
 		for _, kind := range kinds {
-			needs = append(needs, schema.GroupVersionResource{Group: "admissionregistration.k8s.io", Version: "v1", Resource: kind})
+			needs = append(needs, v1("admissionregistration.k8s.io", kind))
 		}
 		return needs
 	}
+	pods, classes := v1("", "pods"), v1("storage.k8s.io", "storageclasses")
 	return []plugin{
-		{name: lifecycle.PluginName, register: lifecycle.Register, needs: []schema.GroupVersionResource{namespaces}},
-		{name: serviceaccount.PluginName, register: serviceaccount.Register, needs: []schema.GroupVersionResource{accounts}},
+		{name: alwaysanswer.AdmitName, register: alwaysanswer.RegisterAdmit, off: true},
+		{name: lifecycle.PluginName, register: lifecycle.Register, needs: need(namespaces)},
+		{name: antiaffinity.PluginName, register: antiaffinity.Register, off: true},
+		{name: limitranger.PluginName, register: limitranger.Register, needs: need(v1("", "limitranges"))},
+		{name: serviceaccount.PluginName, register: serviceaccount.Register, needs: need(v1("", "serviceaccounts"))},
 		{name: noderestriction.PluginName, register: noderestriction.Register},
 		{name: nodetaint.PluginName, register: nodetaint.Register},
-		{name: podsecurity.PluginName, register: podsecurity.Register, needs: []schema.GroupVersionResource{namespaces, pods}},
-		{name: podpriority.PluginName, register: podpriority.Register, needs: []schema.GroupVersionResource{classes}},
+		{name: pullimages.PluginName, register: pullimages.Register, off: true},
+		{name: podsecurity.PluginName, register: podsecurity.Register, needs: need(namespaces, pods)},
+		{name: podpriority.PluginName, register: podpriority.Register, needs: need(v1("scheduling.k8s.io", "priorityclasses"))},
 		{name: tolerations.PluginName, register: func(p *admission.Plugins) { tolerations.Register(p, o.Tolerations) }},
+		{name: extendedresource.PluginName, register: extendedresource.Register, off: true},
+		{name: storageclass.PluginName, register: storageclass.Register, needs: need(classes)},
 		{name: inuse.PluginName, register: inuse.Register},
+		{name: ownerpermission.PluginName, register: ownerpermission.Register, off: true},
+		{name: volumeresize.PluginName, register: volumeresize.Register, needs: need(classes)},
+		{name: runtimeclass.PluginName, register: runtimeclass.Register, needs: need(v1("node.k8s.io", "runtimeclasses"))},
+		{name: approval.PluginName, register: approval.Register},
+		{name: signing.PluginName, register: signing.Register},
+		{name: attest.PluginName, register: attest.Register},
+		{name: subject.PluginName, register: subject.Register},
+		{name: ingressclass.PluginName, register: ingressclass.Register, needs: need(v1("networking.k8s.io", "ingressclasses"))},
+		{name: externalips.PluginName, register: externalips.Register, off: true},
 		{
 			name: mutatingpolicy.PluginName, register: mutatingpolicy.Register,
 			needs: registered("mutatingadmissionpolicies", "mutatingadmissionpolicybindings"),
@@ -81,6 +115,7 @@ func (o *AdmissionOptions) plugins() []plugin {
 			needs: registered("validatingadmissionpolicies", "validatingadmissionpolicybindings"),
 		},
 		{name: validating.PluginName, register: validating.Register, needs: registered("validatingwebhookconfigurations")},
+		{name: alwaysanswer.DenyName, register: alwaysanswer.RegisterDeny, off: true},
 	}
 }
 
@@ -97,6 +132,9 @@ func newAdmissionOptions() *AdmissionOptions {
 	for _, p := range o.plugins() {
 		p.register(o.Plugins)
 		o.RecommendedPluginOrder = append(o.RecommendedPluginOrder, p.name)
+		if p.off {
+			o.DefaultOffPlugins.Insert(p.name)
+		}
 	}
 	return o
 }
