@@ -16,8 +16,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
 
+	"github.com/stoa-project/stoa/admission/quota"
 	"github.com/stoa-project/stoa/controllers/clusterroleaggregation"
+	"github.com/stoa-project/stoa/controllers/resourcequota"
 	"github.com/stoa-project/stoa/controllers/serviceaccount"
 	"github.com/stoa-project/stoa/controllers/tokencleaner"
 )
@@ -33,14 +37,34 @@ type Controller struct {
 	New func(kubernetes.Interface, informers.SharedInformerFactory) (run func(context.Context))
 }
 
-// Table returns all controllers.
-func Table() []Controller {
+// Shared is what controllers share with the rest of the server.
+type Shared struct {
+	// Loopback is how to reach the server itself.
+	Loopback *rest.Config
+	// Charges are the requests that quotas are charged for.
+	Charges *quota.Charges
+}
+
+// Table returns all controllers. What they share may be nil where none is made.
+func Table(shared *Shared) []Controller {
 	core := schema.GroupVersion{Version: "v1"}
 	return []Controller{
 		{
 			Name:  clusterroleaggregation.Name,
 			Needs: []schema.GroupVersionResource{{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"}},
 			New:   clusterroleaggregation.New,
+		},
+		{
+			Name:  resourcequota.Name,
+			Needs: []schema.GroupVersionResource{core.WithResource("resourcequotas")},
+			New: func(client kubernetes.Interface, factory informers.SharedInformerFactory) func(context.Context) {
+				return resourcequota.New(client, factory, resourcequota.Dependencies{
+					Charges: shared.Charges,
+					Metadata: func() (metadata.Interface, error) {
+						return metadata.NewForConfig(rest.AddUserAgent(rest.CopyConfig(shared.Loopback), resourcequota.Name))
+					},
+				})
+			},
 		},
 		{
 			Name:  serviceaccount.Name,

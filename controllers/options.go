@@ -58,7 +58,7 @@ func (o *Options) Enabled(name string) bool {
 
 func names() []string {
 	var out []string
-	for _, c := range Table() {
+	for _, c := range Table(nil) {
 		out = append(out, c.Name)
 	}
 	return out

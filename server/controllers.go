@@ -17,7 +17,8 @@ import (
 // addControllers adds the hooks that start the controllers. Readiness does not wait
 // for what they do.
 func (s *Server) addControllers(c CompletedOptions, config *genericapiserver.Config, factory informers.SharedInformerFactory) error {
-	for _, controller := range controllers.Table() {
+	shared := &controllers.Shared{Loopback: config.LoopbackClientConfig, Charges: c.Admission.charges}
+	for _, controller := range controllers.Table(shared) {
 		if !c.Controllers.Enabled(controller.Name) || !servesAll(c.Groups, config, controller.Needs) {
 			continue
 		}

@@ -42,6 +42,8 @@ import (
 	"github.com/stoa-project/stoa/admission/podsecurity"
 	podpriority "github.com/stoa-project/stoa/admission/priority"
 	"github.com/stoa-project/stoa/admission/pullimages"
+	"github.com/stoa-project/stoa/admission/quota"
+	"github.com/stoa-project/stoa/admission/resourcequota"
 	"github.com/stoa-project/stoa/admission/runtimeclass"
 	"github.com/stoa-project/stoa/admission/serviceaccount"
 	"github.com/stoa-project/stoa/admission/storageclass"
@@ -54,6 +56,8 @@ type AdmissionOptions struct {
 	*genericoptions.AdmissionOptions
 	// Tolerations is how long a pod stays on a node that is gone.
 	Tolerations *tolerations.Seconds
+	// charges are the requests that quotas are charged for.
+	charges *quota.Charges
 }
 
 // plugin is a row of the table of admission plugins.
@@ -115,6 +119,10 @@ func (o *AdmissionOptions) plugins() []plugin {
 			needs: registered("validatingadmissionpolicies", "validatingadmissionpolicybindings"),
 		},
 		{name: validating.PluginName, register: validating.Register, needs: registered("validatingwebhookconfigurations")},
+		{
+			name: resourcequota.PluginName, register: func(p *admission.Plugins) { resourcequota.Register(p, o.charges) },
+			needs: need(v1("", "resourcequotas")),
+		},
 		{name: alwaysanswer.DenyName, register: alwaysanswer.RegisterDeny, off: true},
 	}
 }
@@ -128,6 +136,7 @@ func newAdmissionOptions() *AdmissionOptions {
 			DefaultOffPlugins: sets.Set[string]{},
 		},
 		Tolerations: tolerations.DefaultSeconds(),
+		charges:     &quota.Charges{},
 	}
 	for _, p := range o.plugins() {
 		p.register(o.Plugins)
