@@ -67,7 +67,11 @@ spec:
 // define makes a definition in a group of its own and waits until it is established.
 func define(t *testing.T, text string) schema.GroupVersionResource {
 	t.Helper()
-	group := unique(t) + ".example.com"
+	return defineIn(t, unique(t)+".example.com", text)
+}
+
+func defineIn(t *testing.T, group, text string) schema.GroupVersionResource {
+	t.Helper()
 	var crd apiextensions.CustomResourceDefinition
 	if err := yaml.UnmarshalStrict([]byte(strings.ReplaceAll(text, "GROUP", group)), &crd); err != nil {
 		t.Fatal(err)
