@@ -165,6 +165,21 @@ func TestMissingPlugins(t *testing.T) {
 	}
 }
 
+// TestDefaultPlugins checks that plugins are on by default that are in kube-apiserver.
+func TestDefaultPlugins(t *testing.T) {
+	t.Parallel()
+	admission := parse(t).Server.Admission
+	for _, name := range admission.Plugins.Registered() {
+		on, known := plugins[name]
+		if !known || admission.DefaultOffPlugins.Has(name) == bool(on) {
+			t.Errorf("%s: off by default: %v; known in kube-apiserver: %v, on: %v", name, admission.DefaultOffPlugins.Has(name), known, on)
+		}
+	}
+	if !slices.Contains(admission.RecommendedPluginOrder, "ResourceQuota") || admission.RecommendedPluginOrder[0] != "AlwaysAdmit" {
+		t.Errorf("order %v", admission.RecommendedPluginOrder)
+	}
+}
+
 // TestFlags checks that kube-apiserver's flags are all there, and no others.
 func TestFlags(t *testing.T) {
 	t.Parallel()
