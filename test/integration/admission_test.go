@@ -249,7 +249,7 @@ func prepareAdmission(t *testing.T, server *stoatest.Server) (admin, user kubern
 			t.Fatalf("%s: %v", what, err)
 		}
 	}
-	limit(t, admin, "default", "none", corev1.ResourceQuotaSpec{Hard: hard("replicationcontrollers", "0")})
+	counted(t, admin, "default", "none", corev1.ResourceQuotaSpec{Hard: hard("replicationcontrollers", "0")})
 	return admin, clientFor(t, config)
 }
 

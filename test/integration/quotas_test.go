@@ -22,17 +22,36 @@ import (
 	"github.com/stoa-project/stoa/stoatest"
 )
 
-// limit makes a quota, and waits until it has been counted.
-func limit(t testing.TB, client kubernetes.Interface, namespace, name string, spec corev1.ResourceQuotaSpec) {
+// counted makes a quota, and waits until it says what is used.
+func counted(t testing.TB, client kubernetes.Interface, namespace, name string, spec corev1.ResourceQuotaSpec) {
 	t.Helper()
-	_, err := client.CoreV1().ResourceQuotas(namespace).Create(t.Context(), &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: spec}, metav1.CreateOptions{})
-	if err != nil {
+	quotas := client.CoreV1().ResourceQuotas(namespace)
+	if _, err := quotas.Create(t.Context(), &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: spec}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, "the quota to be counted", func(ctx context.Context) bool {
-		q, err := client.CoreV1().ResourceQuotas(namespace).Get(ctx, name, metav1.GetOptions{})
+		q, err := quotas.Get(ctx, name, metav1.GetOptions{})
 		return err == nil && len(q.Status.Used) == len(spec.Hard)
 	})
+}
+
+// limit makes a quota, and waits until it holds: who knows a later one knows it.
+func limit(t testing.TB, client kubernetes.Interface, namespace, name string, spec corev1.ResourceQuotaSpec) {
+	t.Helper()
+	counted(t, client, namespace, name, spec)
+	const later = "later"
+	counted(t, client, namespace, later, corev1.ResourceQuotaSpec{Hard: hard("count/podtemplates", "0")})
+	template := func(ctx context.Context) error {
+		_, err := client.CoreV1().PodTemplates(namespace).Create(ctx, &corev1.PodTemplate{
+			ObjectMeta: metav1.ObjectMeta{Name: "x"}, Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "i"}}}},
+		}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		return err
+	}
+	waitFor(t, "the plugin to know the quota", func(ctx context.Context) bool { return apierrors.IsForbidden(template(ctx)) })
+	if err := client.CoreV1().ResourceQuotas(namespace).Delete(t.Context(), later, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the plugin to forget the later quota", func(ctx context.Context) bool { return template(ctx) == nil })
 }
 
 func hard(pairs ...string) corev1.ResourceList {
@@ -248,7 +267,7 @@ func TestQuotaOfCustomResources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the quota to hold", func(ctx context.Context) bool {
+	waitFor(t, "the quota to be known", func(ctx context.Context) bool {
 		q, err := client.CoreV1().ResourceQuotas(namespace).Get(ctx, "few", metav1.GetOptions{})
 		return err == nil && len(q.Status.Hard) == 1
 	})
