@@ -7,7 +7,7 @@
 //
 // A controller has a package below this one, with a function New that asks for
 // informers and returns what runs until its context ends. A row of [Table] makes it
-// known.
+// known. docs/controllers.md tells users of all of them.
 package controllers
 
 import (
@@ -16,14 +16,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/metadata"
-	"k8s.io/client-go/rest"
 
-	"github.com/stoa-project/stoa/admission/quota"
 	"github.com/stoa-project/stoa/controllers/clusterroleaggregation"
+	"github.com/stoa-project/stoa/controllers/namespace"
 	"github.com/stoa-project/stoa/controllers/resourcequota"
 	"github.com/stoa-project/stoa/controllers/serviceaccount"
 	"github.com/stoa-project/stoa/controllers/tokencleaner"
+	"github.com/stoa-project/stoa/controllers/work"
 )
 
 // Controller is a row of the table.
@@ -34,47 +33,44 @@ type Controller struct {
 	// served: its informers would wait for it without end.
 	Needs []schema.GroupVersionResource
 	// New makes it; informers are started after that.
-	New func(kubernetes.Interface, informers.SharedInformerFactory) (run func(context.Context))
+	New func(work.Server) (run func(context.Context), err error)
 }
 
-// Shared is what controllers share with the rest of the server.
-type Shared struct {
-	// Loopback is how to reach the server itself.
-	Loopback *rest.Config
-	// Charges are the requests that quotas are charged for.
-	Charges *quota.Charges
+// plain is New of a controller that needs a client and informers alone.
+func plain(make func(kubernetes.Interface, informers.SharedInformerFactory) func(context.Context)) func(work.Server) (func(context.Context), error) {
+	return func(server work.Server) (func(context.Context), error) {
+		return make(server.Client, server.Informers), nil
+	}
 }
 
-// Table returns all controllers. What they share may be nil where none is made.
-func Table(shared *Shared) []Controller {
+// Table returns all controllers.
+func Table() []Controller {
 	core := schema.GroupVersion{Version: "v1"}
 	return []Controller{
 		{
 			Name:  clusterroleaggregation.Name,
 			Needs: []schema.GroupVersionResource{{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"}},
-			New:   clusterroleaggregation.New,
+			New:   plain(clusterroleaggregation.New),
+		},
+		{
+			Name:  namespace.Name,
+			Needs: []schema.GroupVersionResource{core.WithResource("namespaces")},
+			New:   namespace.New,
 		},
 		{
 			Name:  resourcequota.Name,
 			Needs: []schema.GroupVersionResource{core.WithResource("resourcequotas")},
-			New: func(client kubernetes.Interface, factory informers.SharedInformerFactory) func(context.Context) {
-				return resourcequota.New(client, factory, resourcequota.Dependencies{
-					Charges: shared.Charges,
-					Metadata: func() (metadata.Interface, error) {
-						return metadata.NewForConfig(rest.AddUserAgent(rest.CopyConfig(shared.Loopback), resourcequota.Name))
-					},
-				})
-			},
+			New:   resourcequota.New,
 		},
 		{
 			Name:  serviceaccount.Name,
 			Needs: []schema.GroupVersionResource{core.WithResource("namespaces"), core.WithResource("serviceaccounts")},
-			New:   serviceaccount.New,
+			New:   plain(serviceaccount.New),
 		},
 		{
 			Name:  tokencleaner.Name,
 			Needs: []schema.GroupVersionResource{core.WithResource("secrets")},
-			New:   tokencleaner.New,
+			New:   plain(tokencleaner.New),
 		},
 	}
 }

@@ -106,7 +106,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	if err := s.addServices(ctx, c, config, all, raw); err != nil {
 		return err
 	}
-	if err := s.addControllers(c, config, shared); err != nil {
+	if err := s.addControllers(c, config, shared, all); err != nil {
 		return err
 	}
 	return s.generic.AddPostStartHook("start-default-objects", defaults.hook)

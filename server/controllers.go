@@ -12,21 +12,25 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/stoa-project/stoa/controllers"
+	"github.com/stoa-project/stoa/controllers/work"
 )
 
 // addControllers adds the hooks that start the controllers. Readiness does not wait
 // for what they do.
-func (s *Server) addControllers(c CompletedOptions, config *genericapiserver.Config, factory informers.SharedInformerFactory) error {
-	shared := &controllers.Shared{Loopback: config.LoopbackClientConfig, Charges: c.Admission.charges}
-	for _, controller := range controllers.Table(shared) {
+func (s *Server) addControllers(c CompletedOptions, config *genericapiserver.Config, factory informers.SharedInformerFactory, all stores) error {
+	for _, controller := range controllers.Table() {
 		if !c.Controllers.Enabled(controller.Name) || !servesAll(c.Groups, config, controller.Needs) {
 			continue
 		}
-		client, err := kubernetes.NewForConfig(rest.AddUserAgent(rest.CopyConfig(config.LoopbackClientConfig), controller.Name))
+		loopback := rest.AddUserAgent(rest.CopyConfig(config.LoopbackClientConfig), controller.Name)
+		client, err := kubernetes.NewForConfig(loopback)
 		if err != nil {
 			return fmt.Errorf("loopback client: %w", err)
 		}
-		run := controller.New(client, factory)
+		run, err := controller.New(work.Server{Config: loopback, Client: client, Informers: factory, Local: all.local, Charges: c.Admission.charges})
+		if err != nil {
+			return fmt.Errorf("%s: %w", controller.Name, err)
+		}
 		err = s.generic.AddPostStartHook("start-"+controller.Name, func(hook genericapiserver.PostStartHookContext) error {
 			if hook.Err() == nil { // it has nothing to end before it runs
 				go run(hook)

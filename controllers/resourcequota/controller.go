@@ -24,14 +24,11 @@ import (
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	apiquota "k8s.io/apiserver/pkg/quota/v1"
 	"k8s.io/apiserver/pkg/quota/v1/generic"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
-	"github.com/stoa-project/stoa/admission/quota"
 	"github.com/stoa-project/stoa/controllers/work"
 )
 
@@ -50,17 +47,8 @@ const (
 	collision = 100 * time.Millisecond
 )
 
-// Dependencies are what the controller needs beside its client.
-type Dependencies struct {
-	// Metadata makes a client for names alone; it is asked when there is a quota.
-	Metadata func() (metadata.Interface, error)
-	// Charges are the requests that this server charges quotas for.
-	Charges *quota.Charges
-}
-
 type controller struct {
-	Dependencies
-	client  kubernetes.Interface
+	server  work.Server
 	quotas  corelisters.ResourceQuotaLister
 	queue   *work.Queue // of the keys of quotas
 	running sync.WaitGroup
@@ -71,11 +59,11 @@ type controller struct {
 }
 
 // New returns the controller: a function that works until its context ends.
-func New(client kubernetes.Interface, factory informers.SharedInformerFactory, needs Dependencies) func(context.Context) {
-	informer := factory.Core().V1().ResourceQuotas()
+func New(server work.Server) (func(context.Context), error) {
+	informer := server.Informers.Core().V1().ResourceQuotas()
 	shared := informer.Informer()
 	return func(ctx context.Context) {
-		c := &controller{Dependencies: needs, client: client, quotas: informer.Lister(), monitors: map[schema.GroupResource]*monitor{}}
+		c := &controller{server: server, quotas: informer.Lister(), monitors: map[schema.GroupResource]*monitor{}}
 		c.queue = work.NewQueue(Name, c.sync)
 		registration, err := shared.AddEventHandler(cache.ResourceEventHandlerFuncs{
 			AddFunc: c.enqueue,
@@ -93,7 +81,7 @@ func New(client kubernetes.Interface, factory informers.SharedInformerFactory, n
 		c.queue.Run(ctx, shared)
 		_ = shared.RemoveEventHandler(registration)
 		c.running.Wait()
-	}
+	}, nil
 }
 
 func (c *controller) enqueue(obj any) {
@@ -118,7 +106,7 @@ func (c *controller) sync(ctx context.Context, key string) error {
 	}
 	// What is charged from now on is another version of the quota, and what has been
 	// charged is there once its requests are over: so nothing is missed.
-	q, err := c.client.CoreV1().ResourceQuotas(namespace).Get(ctx, name, metav1.GetOptions{})
+	q, err := c.server.Client.CoreV1().ResourceQuotas(namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		c.trim()
 		return nil
@@ -126,7 +114,7 @@ func (c *controller) sync(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Charges.Wait(ctx, namespace); err != nil {
+	if err := c.server.Charges.Wait(ctx, namespace); err != nil {
 		return err
 	}
 	again, err := c.count(ctx, q)
@@ -161,7 +149,7 @@ func (c *controller) count(ctx context.Context, q *corev1.ResourceQuota) (time.D
 		return again, utilerrors.NewAggregate(errs)
 	}
 	q.Status = corev1.ResourceQuotaStatus{Hard: apiquota.Add(corev1.ResourceList{}, q.Spec.Hard), Used: used}
-	_, err = c.client.CoreV1().ResourceQuotas(q.Namespace).UpdateStatus(ctx, q, metav1.UpdateOptions{})
+	_, err = c.server.Client.CoreV1().ResourceQuotas(q.Namespace).UpdateStatus(ctx, q, metav1.UpdateOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
 	case apierrors.IsConflict(err) && len(errs) == 0:

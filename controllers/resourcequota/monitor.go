@@ -19,6 +19,7 @@ import (
 	"k8s.io/apiserver/pkg/quota/v1/generic"
 	"k8s.io/client-go/discovery"
 	coreinformers "k8s.io/client-go/informers/core/v1"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/metadata/metadatainformer"
 	"k8s.io/client-go/tools/cache"
 
@@ -37,11 +38,11 @@ type monitor struct {
 // that count it, and whether there is one for all that it names.
 func (c *controller) watch(ctx context.Context, q *corev1.ResourceQuota) (evaluators []apiquota.Evaluator, all bool, err error) {
 	if c.names == nil {
-		if c.names, err = c.Metadata(); err != nil {
+		if c.names, err = metadata.NewForConfig(c.server.Config); err != nil {
 			return nil, false, err
 		}
 	}
-	devices := &quota.Devices{Client: c.client, Done: ctx.Done()}
+	devices := &quota.Devices{Client: c.server.Client, Done: ctx.Done()}
 	list := func(resource schema.GroupVersionResource) generic.ListFuncByNamespace {
 		return func(namespace string) ([]runtime.Object, error) { return c.list(ctx, resource, namespace) }
 	}
@@ -114,7 +115,7 @@ func (c *controller) known(resource schema.GroupResource) *monitor {
 
 // discover returns the resources that are served and can be counted.
 func (c *controller) discover() (map[schema.GroupResource]schema.GroupVersionResource, error) {
-	lists, err := discovery.ServerPreferredNamespacedResources(c.client.Discovery())
+	lists, err := discovery.ServerPreferredNamespacedResources(c.server.Client.Discovery())
 	if err != nil && !discovery.IsGroupDiscoveryFailedError(err) { // others are known
 		return nil, fmt.Errorf("discover what can be counted: %w", err)
 	}
@@ -137,11 +138,11 @@ func (c *controller) monitor(ctx context.Context, resource schema.GroupVersionRe
 	all := metav1.NamespaceAll
 	switch resource.GroupResource() { // of these, usage changes
 	case schema.GroupResource{Resource: "pods"}:
-		m.informer = coreinformers.NewPodInformer(c.client, all, 0, nil)
+		m.informer = coreinformers.NewPodInformer(c.server.Client, all, 0, nil)
 	case schema.GroupResource{Resource: "services"}:
-		m.informer = coreinformers.NewServiceInformer(c.client, all, 0, nil)
+		m.informer = coreinformers.NewServiceInformer(c.server.Client, all, 0, nil)
 	case schema.GroupResource{Resource: "persistentvolumeclaims"}:
-		m.informer = coreinformers.NewPersistentVolumeClaimInformer(c.client, all, 0, nil)
+		m.informer = coreinformers.NewPersistentVolumeClaimInformer(c.server.Client, all, 0, nil)
 	default:
 		m.informer = metadatainformer.NewFilteredMetadataInformer(c.names, resource, all, 0, nil, nil).Informer()
 	}
@@ -244,13 +245,13 @@ func (c *controller) list(ctx context.Context, resource schema.GroupVersionResou
 	options := metav1.ListOptions{}
 	switch resource.GroupResource() {
 	case schema.GroupResource{Resource: "pods"}:
-		list, err = c.client.CoreV1().Pods(namespace).List(ctx, options)
+		list, err = c.server.Client.CoreV1().Pods(namespace).List(ctx, options)
 	case schema.GroupResource{Resource: "services"}:
-		list, err = c.client.CoreV1().Services(namespace).List(ctx, options)
+		list, err = c.server.Client.CoreV1().Services(namespace).List(ctx, options)
 	case schema.GroupResource{Resource: "persistentvolumeclaims"}:
-		list, err = c.client.CoreV1().PersistentVolumeClaims(namespace).List(ctx, options)
+		list, err = c.server.Client.CoreV1().PersistentVolumeClaims(namespace).List(ctx, options)
 	case schema.GroupResource{Group: "resource.k8s.io", Resource: "resourceclaims"}:
-		list, err = c.client.ResourceV1().ResourceClaims(namespace).List(ctx, options)
+		list, err = c.server.Client.ResourceV1().ResourceClaims(namespace).List(ctx, options)
 	default:
 		m := c.known(resource.GroupResource())
 		if m == nil {

@@ -7,31 +7,51 @@ package work
 
 import (
 	"context"
+	"errors"
 	"time"
 
-	"k8s.io/apimachinery/pkg/util/wait"
+	"golang.org/x/sync/errgroup"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
 )
 
-// retryInterval is how soon a controller goes on that has panicked.
-const retryInterval = time.Second
+const (
+	// soonest and latest bound when a key comes again after an error.
+	soonest = 5 * time.Millisecond
+	latest  = time.Minute
+)
+
+// Again is the error of a key that is not done though nothing went wrong: it has to
+// wait, or somebody else was faster. It is not logged.
+type Again struct {
+	// Within is when the key comes again at the latest; zero: as after an error.
+	Within time.Duration
+}
+
+// Error implements error.
+func (Again) Error() string { return "not done yet" }
 
 // Queue has the keys that a controller must look at. A key that is added while it is
 // looked at is looked at once more.
 type Queue struct {
-	name string
-	sync func(ctx context.Context, key string) error
-	keys workqueue.TypedRateLimitingInterface[string]
+	// Workers is how many keys are looked at at once; zero: one. It is set before Run.
+	Workers int
+
+	name    string
+	sync    func(ctx context.Context, key string) error
+	keys    workqueue.TypedRateLimitingInterface[string]
+	limiter workqueue.TypedRateLimiter[string]
 }
 
 // NewQueue returns a queue for sync, which brings one key to where it should be. An
 // error of sync is logged, and the key comes again, later each time. name is that of
 // the controller, in logs and in the metrics of the queue.
 func NewQueue(name string, sync func(ctx context.Context, key string) error) *Queue {
-	return &Queue{name: name, sync: sync, keys: workqueue.NewTypedRateLimitingQueueWithConfig(
-		workqueue.DefaultTypedControllerRateLimiter[string](), workqueue.TypedRateLimitingQueueConfig[string]{Name: name})}
+	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[string](soonest, latest)
+	return &Queue{name: name, sync: sync, limiter: limiter, keys: workqueue.NewTypedRateLimitingQueueWithConfig(
+		limiter, workqueue.TypedRateLimitingQueueConfig[string]{Name: name})}
 }
 
 // Add has a key looked at.
@@ -52,25 +72,38 @@ func (q *Queue) Run(ctx context.Context, informers ...cache.SharedIndexInformer)
 	}
 	stop := context.AfterFunc(ctx, q.keys.ShutDown) // ends the wait for the next key
 	defer stop()
-	wait.UntilWithContext(ctx, func(ctx context.Context) {
-		for q.next(ctx) {
+	// Workers are started for keys: a queue that is empty has none.
+	var workers errgroup.Group
+	workers.SetLimit(max(q.Workers, 1))
+	for {
+		key, closed := q.keys.Get()
+		if closed {
+			_ = workers.Wait() // no worker has an error
+			return
 		}
-	}, retryInterval)
+		workers.Go(func() error {
+			defer q.keys.Done(key)
+			q.look(ctx, key)
+			return nil
+		})
+	}
 }
 
-// next looks at one key; false when the queue is closed.
-func (q *Queue) next(ctx context.Context) bool {
-	key, closed := q.keys.Get()
-	if closed {
-		return false
-	}
-	defer q.keys.Done(key)
+// look looks at one key.
+func (q *Queue) look(ctx context.Context, key string) {
+	defer utilruntime.HandleCrashWithContext(ctx, func(context.Context, any) { q.keys.AddAfter(key, q.limiter.When(key)) })
 	err := q.sync(ctx, key)
 	if err == nil || ctx.Err() != nil {
 		q.keys.Forget(key)
-		return true
+		return
 	}
-	klog.FromContext(ctx).Error(err, "A controller could not do its work, trying again", "controller", q.name, "key", key)
-	q.keys.AddRateLimited(key)
-	return true
+	delay := q.limiter.When(key)
+	var again Again
+	switch {
+	case !errors.As(err, &again):
+		klog.FromContext(ctx).Error(err, "A controller could not do its work, trying again", "controller", q.name, "key", key)
+	case again.Within > 0:
+		delay = min(delay, again.Within)
+	}
+	q.keys.AddAfter(key, delay)
 }

@@ -67,16 +67,17 @@ spec:
 // define makes a definition in a group of its own and waits until it is established.
 func define(t *testing.T, text string) schema.GroupVersionResource {
 	t.Helper()
-	return defineIn(t, unique(t)+".example.com", text)
+	return defineOn(t, api, unique(t)+".example.com", text)
 }
 
-func defineIn(t *testing.T, group, text string) schema.GroupVersionResource {
+// defineOn is define on another server than the shared one, in a group with a name.
+func defineOn(t *testing.T, server *stoatest.Server, group, text string) schema.GroupVersionResource {
 	t.Helper()
 	var crd apiextensions.CustomResourceDefinition
 	if err := yaml.UnmarshalStrict([]byte(strings.ReplaceAll(text, "GROUP", group)), &crd); err != nil {
 		t.Fatal(err)
 	}
-	client, err := crdclient.NewForConfig(api.Config())
+	client, err := crdclient.NewForConfig(server.Config())
 	if err != nil {
 		t.Fatal(err)
 	}

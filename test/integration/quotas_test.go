@@ -271,7 +271,7 @@ func TestQuotaOfCustomResources(t *testing.T) {
 		q, err := client.CoreV1().ResourceQuotas(namespace).Get(ctx, "few", metav1.GetOptions{})
 		return err == nil && len(q.Status.Hard) == 1
 	})
-	resource := defineIn(t, group, widgets)
+	resource := defineOn(t, api, group, widgets)
 	objects := dynamicClient(t).Resource(resource).Namespace(namespace)
 	used(t, client, namespace, "few", hard(name, "0"))
 	widget := func(name string) *unstructured.Unstructured {

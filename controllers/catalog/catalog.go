@@ -1,0 +1,184 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package catalog is what the server serves, as its discovery tells: also custom
+// resources and those of aggregated servers. Controllers that work on all kinds read
+// it. As long as nothing changes, that costs two short answers.
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+
+	apidiscovery "k8s.io/api/apidiscovery/v2"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+)
+
+// accept asks for all resources of all groups in one answer.
+const accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+// Resource is a resource in the version that the server prefers.
+type Resource struct {
+	schema.GroupVersionResource
+	Kind       string
+	Namespaced bool
+	Verbs      []string
+}
+
+// Can says whether the resource has all of the verbs.
+func (r Resource) Can(verbs ...string) bool {
+	return !slices.ContainsFunc(verbs, func(v string) bool { return !slices.Contains(r.Verbs, v) })
+}
+
+// List is what the server serves at one time. It is read only.
+type List struct {
+	Resources []Resource
+	kinds     map[schema.GroupKind][]Resource
+	// failed are versions of which the server does not know what they have.
+	failed map[schema.GroupVersion]error
+}
+
+// Kind returns the resource of a kind, in the version asked for if that is served, or
+// else in another one.
+func (l *List) Kind(version schema.GroupVersion, kind string) (Resource, bool) {
+	found := l.kinds[version.WithKind(kind).GroupKind()]
+	if len(found) == 0 {
+		return Resource{}, false
+	}
+	if i := slices.IndexFunc(found, func(r Resource) bool { return r.Version == version.Version }); i > 0 {
+		return found[i], true
+	}
+	return found[0], true
+}
+
+// Failed says whether the server does not know what a group has in one of its versions.
+func (l *List) Failed(group string) bool {
+	for version := range l.failed {
+		if version.Group == group {
+			return true
+		}
+	}
+	return false
+}
+
+// Err names the versions that the list lacks, as clients do; nil for none.
+func (l *List) Err() error {
+	if len(l.failed) == 0 {
+		return nil
+	}
+	return &discovery.ErrGroupDiscoveryFailed{Groups: l.failed}
+}
+
+// Catalog asks the server.
+type Catalog struct {
+	client *http.Client
+	host   string
+
+	mu   sync.Mutex // guards what follows, and has one ask at a time
+	core document
+	rest document
+	list *List
+}
+
+// document is an answer of discovery.
+type document struct {
+	path, etag string
+	groups     apidiscovery.APIGroupDiscoveryList
+}
+
+// New returns the catalog of a server.
+func New(config *rest.Config) (*Catalog, error) {
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("client for discovery: %w", err)
+	}
+	return &Catalog{client: client, host: config.Host, core: document{path: "/api"}, rest: document{path: "/apis"}}, nil
+}
+
+// Get returns what the server serves now: the list of the call before if it still is.
+func (c *Catalog) Get(ctx context.Context) (*List, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	core, err := c.fetch(ctx, &c.core)
+	if err != nil {
+		return nil, err
+	}
+	others, err := c.fetch(ctx, &c.rest)
+	if err != nil {
+		return nil, err
+	}
+	if core || others || c.list == nil {
+		c.list = newList(slices.Concat(c.core.groups.Items, c.rest.groups.Items))
+	}
+	return c.list, nil
+}
+
+// fetch reads a document anew if it changed, and says whether it did.
+func (c *Catalog) fetch(ctx context.Context, d *document) (changed bool, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.host+d.path, http.NoBody)
+	if err != nil {
+		return false, fmt.Errorf("discovery: %w", err)
+	}
+	request.Header.Set("Accept", accept)
+	if d.etag != "" {
+		request.Header.Set("If-None-Match", d.etag)
+	}
+	response, err := c.client.Do(request)
+	if err != nil {
+		return false, fmt.Errorf("discovery: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	switch response.StatusCode {
+	case http.StatusNotModified:
+		return false, nil
+	case http.StatusNotFound: // a server without this part
+		changed, d.etag, d.groups.Items = len(d.groups.Items) > 0, "", nil
+		return changed, nil
+	case http.StatusOK:
+	default:
+		return false, errors.New("discovery: " + d.path + " answered " + response.Status)
+	}
+	var groups apidiscovery.APIGroupDiscoveryList
+	if err := json.NewDecoder(response.Body).Decode(&groups); err != nil {
+		return false, fmt.Errorf("discovery: %s: %w", d.path, err)
+	}
+	d.groups, d.etag = groups, response.Header.Get("ETag")
+	return true, nil
+}
+
+func newList(groups []apidiscovery.APIGroupDiscovery) *List {
+	l := &List{kinds: map[schema.GroupKind][]Resource{}, failed: map[schema.GroupVersion]error{}}
+	for _, group := range groups {
+		seen := map[string]bool{} // versions come in the order of preference
+		for _, version := range group.Versions {
+			gv := schema.GroupVersion{Group: group.Name, Version: version.Version}
+			if version.Freshness == apidiscovery.DiscoveryFreshnessStale {
+				l.failed[gv] = errors.New("stale GroupVersion discovery: " + gv.String())
+				continue
+			}
+			for _, r := range version.Resources {
+				if r.ResponseKind == nil || r.ResponseKind.Kind == "" {
+					continue
+				}
+				resource := Resource{
+					GroupVersionResource: gv.WithResource(r.Resource), Kind: r.ResponseKind.Kind,
+					Namespaced: r.Scope == apidiscovery.ScopeNamespace, Verbs: r.Verbs,
+				}
+				kind := gv.WithKind(resource.Kind).GroupKind()
+				l.kinds[kind] = append(l.kinds[kind], resource)
+				if !seen[r.Resource] {
+					seen[r.Resource] = true
+					l.Resources = append(l.Resources, resource)
+				}
+			}
+		}
+	}
+	return l
+}

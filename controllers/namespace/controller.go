@@ -1,0 +1,136 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package namespace is the controller that empties namespaces which are being
+// deleted, of all kinds that the server serves, and then lets them go. Conditions of
+// the namespace say what is in the way.
+package namespace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+
+	"github.com/stoa-project/stoa/controllers/catalog"
+	"github.com/stoa-project/stoa/controllers/work"
+)
+
+const (
+	// Name is that of the controller.
+	Name = "namespace-controller"
+	// queueName is that of the queue in metrics, which is upstream's.
+	queueName = "namespace"
+	// workers is how many namespaces are emptied at once.
+	workers = 10
+	// sweepAfter is when a namespace that is gone is looked at once more: a request that
+	// was let through before it began to go may have been on its way until then.
+	sweepAfter = 5 * time.Second
+)
+
+type controller struct {
+	client   kubernetes.Interface
+	metadata metadata.Interface
+	catalog  *catalog.Catalog
+	queue    *work.Queue // of the names of namespaces that go, or are gone
+}
+
+// New returns the controller: a function that works until its context ends. The
+// informers must be started after New.
+func New(server work.Server) (func(context.Context), error) {
+	client, err := metadata.NewForConfig(server.Config)
+	if err != nil {
+		return nil, fmt.Errorf("client for metadata: %w", err)
+	}
+	served, err := catalog.New(server.Config)
+	if err != nil {
+		return nil, err
+	}
+	namespaces := server.Informers.Core().V1().Namespaces().Informer()
+	return func(ctx context.Context) {
+		c := &controller{client: server.Client, metadata: client, catalog: served}
+		c.queue = work.NewQueue(queueName, c.sync)
+		c.queue.Workers = workers
+		_, err := namespaces.AddEventHandler(cache.ResourceEventHandlerFuncs{
+			AddFunc:    c.changed,
+			UpdateFunc: func(_, obj any) { c.changed(obj) },
+			DeleteFunc: c.gone,
+		})
+		if err != nil {
+			klog.FromContext(ctx).Error(err, "Namespaces that are deleted are not emptied")
+			return
+		}
+		c.queue.Run(ctx, namespaces)
+	}, nil
+}
+
+func (c *controller) changed(obj any) {
+	if namespace, ok := obj.(*corev1.Namespace); ok && namespace.DeletionTimestamp != nil {
+		c.queue.Add(namespace.Name)
+	}
+}
+
+func (c *controller) gone(obj any) {
+	if name, err := cache.DeletionHandlingObjectToName(obj); err == nil {
+		c.queue.AddAfter(name.Name, sweepAfter)
+	}
+}
+
+// sync takes a namespace as far towards its end as it goes now.
+func (c *controller) sync(ctx context.Context, name string) error {
+	namespaces := c.client.CoreV1().Namespaces()
+	namespace, err := namespaces.Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return c.sweep(ctx, name)
+	case err != nil:
+		return err
+	case namespace.DeletionTimestamp == nil || len(namespace.Spec.Finalizers) == 0:
+		return nil
+	}
+	found := c.empty(ctx, namespace)
+	status := namespace.Status.DeepCopy()
+	if found.writeTo(status) {
+		namespace = namespace.DeepCopy()
+		namespace.Status = *status
+		namespace, err = namespaces.UpdateStatus(ctx, namespace, metav1.UpdateOptions{})
+		if err != nil {
+			return errors.Join(found.err(), contended(err))
+		}
+	}
+	if err := found.err(); err != nil {
+		return fmt.Errorf("namespace %q: %w", name, err)
+	}
+	if found.remains() {
+		return work.Again{Within: time.Duration(found.seconds/2+1) * time.Second}
+	}
+	namespace = namespace.DeepCopy()
+	namespace.Spec.Finalizers = slices.DeleteFunc(namespace.Spec.Finalizers, func(f corev1.FinalizerName) bool { return f == corev1.FinalizerKubernetes })
+	if _, err := namespaces.Finalize(ctx, namespace, metav1.UpdateOptions{}); err != nil {
+		return contended(err)
+	}
+	klog.FromContext(ctx).V(2).Info("Emptied a namespace that is deleted", "namespace", klog.KObj(namespace))
+	return nil
+}
+
+// contended says what the error of a write means: a namespace that has changed is
+// looked at again, and one that is gone is what is wanted.
+func contended(err error) error {
+	switch {
+	case apierrors.IsConflict(err):
+		return work.Again{}
+	case apierrors.IsNotFound(err):
+		return nil
+	default:
+		return err
+	}
+}

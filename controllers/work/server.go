@@ -1,0 +1,29 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package work
+
+import (
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/stoa-project/stoa/admission/quota"
+)
+
+// Server is what a controller has of the server that it runs in.
+type Server struct {
+	// Config and Client have every right; their requests are not throttled.
+	Config *rest.Config
+	Client kubernetes.Interface
+	// Informers are shared. Those that a controller asks for before it runs are started.
+	Informers informers.SharedInformerFactory
+	// Local lists and watches a resource in the stores of the process, without requests
+	// and copies: what it returns has the types of the stores, and must not be changed.
+	// It returns nil for resources that are not stored here, or not watched cheaply.
+	Local func(schema.GroupVersionResource) cache.ListerWatcher
+	// Charges are the requests that this server charges quotas for.
+	Charges *quota.Charges
+}
