@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/stoa-project/stoa/controllers/clusterroleaggregation"
+	"github.com/stoa-project/stoa/controllers/garbagecollector"
 	"github.com/stoa-project/stoa/controllers/namespace"
 	"github.com/stoa-project/stoa/controllers/resourcequota"
 	"github.com/stoa-project/stoa/controllers/serviceaccount"
@@ -51,6 +52,10 @@ func Table() []Controller {
 			Name:  clusterroleaggregation.Name,
 			Needs: []schema.GroupVersionResource{{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"}},
 			New:   plain(clusterroleaggregation.New),
+		},
+		{
+			Name: garbagecollector.Name,
+			New:  garbagecollector.New, // it needs nothing: it looks at what there is
 		},
 		{
 			Name:  namespace.Name,
