@@ -38,9 +38,9 @@ type Controller struct {
 }
 
 // plain is New of a controller that needs a client and informers alone.
-func plain(make func(kubernetes.Interface, informers.SharedInformerFactory) func(context.Context)) func(work.Server) (func(context.Context), error) {
+func plain(build func(kubernetes.Interface, informers.SharedInformerFactory) func(context.Context)) func(work.Server) (func(context.Context), error) {
 	return func(server work.Server) (func(context.Context), error) {
-		return make(server.Client, server.Informers), nil
+		return build(server.Client, server.Informers), nil
 	}
 }
 

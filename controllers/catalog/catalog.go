@@ -15,7 +15,7 @@ import (
 	"slices"
 	"sync"
 
-	apidiscovery "k8s.io/api/apidiscovery/v2"
+	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
@@ -87,10 +87,11 @@ type Catalog struct {
 	list *List
 }
 
-// document is an answer of discovery.
+// document is an answer of discovery, and what was in it.
 type document struct {
 	path, etag string
-	groups     apidiscovery.APIGroupDiscoveryList
+	served     []Resource // in all versions, those of a group in the order of preference
+	failed     []schema.GroupVersion
 }
 
 // New returns the catalog of a server.
@@ -115,7 +116,7 @@ func (c *Catalog) Get(ctx context.Context) (*List, error) {
 		return nil, err
 	}
 	if core || others || c.list == nil {
-		c.list = newList(slices.Concat(c.core.groups.Items, c.rest.groups.Items))
+		c.list = newList(c.core, c.rest)
 	}
 	return c.list, nil
 }
@@ -139,44 +140,53 @@ func (c *Catalog) fetch(ctx context.Context, d *document) (changed bool, err err
 	case http.StatusNotModified:
 		return false, nil
 	case http.StatusNotFound: // a server without this part
-		changed, d.etag, d.groups.Items = len(d.groups.Items) > 0, "", nil
+		changed, d.etag, d.served, d.failed = len(d.served)+len(d.failed) > 0, "", nil, nil
 		return changed, nil
 	case http.StatusOK:
 	default:
 		return false, errors.New("discovery: " + d.path + " answered " + response.Status)
 	}
-	var groups apidiscovery.APIGroupDiscoveryList
-	if err := json.NewDecoder(response.Body).Decode(&groups); err != nil {
+	var list apidiscoveryv2.APIGroupDiscoveryList
+	if err := json.NewDecoder(response.Body).Decode(&list); err != nil {
 		return false, fmt.Errorf("discovery: %s: %w", d.path, err)
 	}
-	d.groups, d.etag = groups, response.Header.Get("ETag")
+	d.etag, d.served, d.failed = response.Header.Get("ETag"), nil, nil
+	for _, group := range list.Items {
+		for _, version := range group.Versions {
+			d.read(schema.GroupVersion{Group: group.Name, Version: version.Version}, version)
+		}
+	}
 	return true, nil
 }
 
-func newList(groups []apidiscovery.APIGroupDiscovery) *List {
+func (d *document) read(gv schema.GroupVersion, version apidiscoveryv2.APIVersionDiscovery) {
+	if version.Freshness == apidiscoveryv2.DiscoveryFreshnessStale {
+		d.failed = append(d.failed, gv)
+		return
+	}
+	for _, r := range version.Resources {
+		if r.ResponseKind != nil && r.ResponseKind.Kind != "" {
+			d.served = append(d.served, Resource{
+				GroupVersionResource: gv.WithResource(r.Resource), Kind: r.ResponseKind.Kind,
+				Namespaced: r.Scope == apidiscoveryv2.ScopeNamespace, Verbs: r.Verbs,
+			})
+		}
+	}
+}
+
+func newList(documents ...document) *List {
 	l := &List{kinds: map[schema.GroupKind][]Resource{}, failed: map[schema.GroupVersion]error{}}
-	for _, group := range groups {
-		seen := map[string]bool{} // versions come in the order of preference
-		for _, version := range group.Versions {
-			gv := schema.GroupVersion{Group: group.Name, Version: version.Version}
-			if version.Freshness == apidiscovery.DiscoveryFreshnessStale {
-				l.failed[gv] = errors.New("stale GroupVersion discovery: " + gv.String())
-				continue
-			}
-			for _, r := range version.Resources {
-				if r.ResponseKind == nil || r.ResponseKind.Kind == "" {
-					continue
-				}
-				resource := Resource{
-					GroupVersionResource: gv.WithResource(r.Resource), Kind: r.ResponseKind.Kind,
-					Namespaced: r.Scope == apidiscovery.ScopeNamespace, Verbs: r.Verbs,
-				}
-				kind := gv.WithKind(resource.Kind).GroupKind()
-				l.kinds[kind] = append(l.kinds[kind], resource)
-				if !seen[r.Resource] {
-					seen[r.Resource] = true
-					l.Resources = append(l.Resources, resource)
-				}
+	seen := map[schema.GroupResource]bool{}
+	for _, d := range documents {
+		for _, gv := range d.failed {
+			l.failed[gv] = errors.New("stale GroupVersion discovery: " + gv.String())
+		}
+		for _, r := range d.served {
+			kind := schema.GroupKind{Group: r.Group, Kind: r.Kind}
+			l.kinds[kind] = append(l.kinds[kind], r)
+			if name := r.GroupResource(); !seen[name] {
+				seen[name] = true
+				l.Resources = append(l.Resources, r)
 			}
 		}
 	}

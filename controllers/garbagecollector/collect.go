@@ -61,7 +61,7 @@ func (c *controller) check(ctx context.Context, uid string) error {
 			if err := c.setOwners(ctx, &n, refs); err != nil {
 				return err
 			}
-			return work.Again{}
+			return work.AgainError{}
 		}
 		policy = metav1.DeletePropagationForeground
 	case slices.Contains(n.finalizers, metav1.FinalizerOrphanDependents):
@@ -123,7 +123,7 @@ func (c *controller) orphan(ctx context.Context, uid string) error {
 		return err
 	}
 	if len(dependents) > 0 {
-		return work.Again{} // until the graph has none
+		return work.AgainError{} // until the graph has none
 	}
 	return c.removeFinalizer(ctx, &n, metav1.FinalizerOrphanDependents)
 }
@@ -187,5 +187,5 @@ func (c *controller) failed(ctx context.Context, n *node, what string, err error
 	if err == nil && now.UID == n.uid {
 		c.graph.refine(n.source, now)
 	}
-	return work.Again{}
+	return work.AgainError{}
 }

@@ -41,7 +41,7 @@ const (
 	// deleteQueue and orphanQueue are names of the queues in metrics, which are upstream's.
 	deleteQueue = "garbage_collector_attempt_to_delete"
 	orphanQueue = "garbage_collector_attempt_to_orphan"
-	// workers is how many objects are looked at at once, for each queue.
+	// workers look at objects, for each queue.
 	workers = 20
 
 	// readyInterval is how often a server that starts is asked whether it is ready.
@@ -252,7 +252,7 @@ func (c *controller) current(ctx context.Context) error {
 		return err
 	}
 	if !c.complete() {
-		return work.Again{}
+		return work.AgainError{}
 	}
 	return nil
 }

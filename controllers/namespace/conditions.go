@@ -76,8 +76,7 @@ func (o *outcome) conditions() []corev1.NamespaceCondition {
 	}
 	if o.discovery != nil {
 		message := o.discovery.Error()
-		var some *discovery.ErrGroupDiscoveryFailed
-		if errors.As(o.discovery, &some) {
+		if some, ok := errors.AsType[*discovery.ErrGroupDiscoveryFailed](o.discovery); ok {
 			message = fmt.Sprintf("Discovery failed for some groups, %d failing: %v", len(some.Groups), some)
 		}
 		set(0, "DiscoveryFailed", message)

@@ -111,7 +111,7 @@ func (c *controller) sync(ctx context.Context, name string) error {
 		return fmt.Errorf("namespace %q: %w", name, err)
 	}
 	if found.remains() {
-		return work.Again{Within: time.Duration(found.seconds/2+1) * time.Second}
+		return work.AgainError{Within: time.Duration(found.seconds/2+1) * time.Second}
 	}
 	namespace = namespace.DeepCopy()
 	namespace.Spec.Finalizers = slices.DeleteFunc(namespace.Spec.Finalizers, func(f corev1.FinalizerName) bool { return f == corev1.FinalizerKubernetes })
@@ -127,7 +127,7 @@ func (c *controller) sync(ctx context.Context, name string) error {
 func contended(err error) error {
 	switch {
 	case apierrors.IsConflict(err):
-		return work.Again{}
+		return work.AgainError{}
 	case apierrors.IsNotFound(err):
 		return nil
 	default:

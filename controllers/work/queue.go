@@ -23,20 +23,20 @@ const (
 	latest  = time.Minute
 )
 
-// Again is the error of a key that is not done though nothing went wrong: it has to
+// AgainError is the error of a key that is not done though nothing went wrong: it has to
 // wait, or somebody else was faster. It is not logged.
-type Again struct {
+type AgainError struct {
 	// Within is when the key comes again at the latest; zero: as after an error.
 	Within time.Duration
 }
 
 // Error implements error.
-func (Again) Error() string { return "not done yet" }
+func (AgainError) Error() string { return "not done yet" }
 
 // Queue has the keys that a controller must look at. A key that is added while it is
 // looked at is looked at once more.
 type Queue struct {
-	// Workers is how many keys are looked at at once; zero: one. It is set before Run.
+	// Workers look at keys; zero: one does. It is set before Run.
 	Workers int
 
 	name    string
@@ -92,13 +92,16 @@ func (q *Queue) Run(ctx context.Context, informers ...cache.SharedIndexInformer)
 // look looks at one key.
 func (q *Queue) look(ctx context.Context, key string) {
 	defer utilruntime.HandleCrashWithContext(ctx, func(context.Context, any) { q.keys.AddAfter(key, q.limiter.When(key)) })
+	if ctx.Err() != nil {
+		return
+	}
 	err := q.sync(ctx, key)
 	if err == nil || ctx.Err() != nil {
 		q.keys.Forget(key)
 		return
 	}
 	delay := q.limiter.When(key)
-	var again Again
+	var again AgainError
 	switch {
 	case !errors.As(err, &again):
 		klog.FromContext(ctx).Error(err, "A controller could not do its work, trying again", "controller", q.name, "key", key)

@@ -184,6 +184,9 @@ func measureLoad(ctx context.Context, s settings, r *report) error {
 			return err
 		}
 	}
+	if err := measureDeletion(ctx, s, a, r); err != nil {
+		return err
+	}
 	r.once("resident memory after load", "MB", p.resident())
 	return nil
 }
