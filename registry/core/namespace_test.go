@@ -18,10 +18,13 @@ import (
 	"github.com/stoa-project/stoa/stoatest"
 )
 
+// withoutControllers has what a controller would do be done by the test.
+var withoutControllers = stoatest.WithFlags("--controllers=-*")
+
 func TestNamespaces(t *testing.T) {
 	t.Parallel()
 	kindtest.Run(t, kindtest.Suite{
-		Config:   stoatest.Start(t).Config(),
+		Config:   stoatest.Start(t, withoutControllers).Config(),
 		Resource: schema.GroupVersionResource{Version: "v1", Resource: "namespaces"},
 		Valid: `
 apiVersion: v1
@@ -50,7 +53,7 @@ metadata: {annotations: {note: one}}
 // TestNamespaceDeletion follows a namespace through its end.
 func TestNamespaceDeletion(t *testing.T) {
 	t.Parallel()
-	core := kubernetes.NewForConfigOrDie(stoatest.Start(t).Config()).CoreV1()
+	core := kubernetes.NewForConfigOrDie(stoatest.Start(t, withoutControllers).Config()).CoreV1()
 	namespaces := core.Namespaces()
 
 	created, err := namespaces.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "doomed"}}, metav1.CreateOptions{})
@@ -121,7 +124,7 @@ func TestNamespaceDeletion(t *testing.T) {
 // metadata.finalizers are empty.
 func TestNamespaceWaitsForBothFinalizers(t *testing.T) {
 	t.Parallel()
-	namespaces := kubernetes.NewForConfigOrDie(stoatest.Start(t).Config()).CoreV1().Namespaces()
+	namespaces := kubernetes.NewForConfigOrDie(stoatest.Start(t, withoutControllers).Config()).CoreV1().Namespaces()
 	obj := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "held", Finalizers: []string{"example.com/hold"}}}
 	if _, err := namespaces.Create(t.Context(), obj, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)

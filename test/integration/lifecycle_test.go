@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
+	"github.com/stoa-project/stoa/generated/clientset/versioned"
+	"github.com/stoa-project/stoa/stoatest"
 )
 
 // TestFinalizers keep an object until the last one is gone.
@@ -61,6 +63,7 @@ func TestFinalizers(t *testing.T) {
 // TestPropagation marks the object for the garbage collector as the caller wants.
 func TestPropagation(t *testing.T) {
 	t.Parallel()
+	server := stoatest.Start(t, stoatest.WithFlags("--controllers=-*")) // the collector is faster than the test
 	foreground, orphan, background := metav1.DeletePropagationForeground, metav1.DeletePropagationOrphan, metav1.DeletePropagationBackground
 	for _, tc := range []struct {
 		name   string
@@ -74,7 +77,7 @@ func TestPropagation(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			all := tenancyClient(t).TenancyV1().Tenants()
+			all := versioned.NewForConfigOrDie(server.Config()).TenancyV1().Tenants()
 			name := unique(t)
 			if _, err := all.Create(t.Context(), &tenancyv1.Tenant{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}); err != nil {
 				t.Fatal(err)
