@@ -4,6 +4,9 @@
 package integration
 
 import (
+	"encoding/json"
+	"net/http"
+	"path"
 	"strings"
 	"testing"
 
@@ -16,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/yaml"
 
 	"github.com/stoa-project/stoa/stoatest"
 )
@@ -321,6 +325,56 @@ func unknownKind(f *family) {
 	f.delete(configMapResource, "b", metav1.DeletePropagationBackground)
 	f.is(secretResource, "c", "n")
 	f.is(secretResource, "a", "n")
+}
+
+// TestGarbageOfKinds has an owner of each of many kinds, and deletes it in each way.
+func TestGarbageOfKinds(t *testing.T) {
+	t.Parallel()
+	server := stoatest.Start(t)
+	f := newFamily(t, server, "kinds")
+	for _, tc := range deletable {
+		for policy, gone := range map[string]bool{"Background": true, "Foreground": true, "Orphan": false} {
+			t.Run(path.Base(tc.path)+"/"+policy, func(t *testing.T) {
+				t.Parallel()
+				name := strings.ToLower(policy) + "-" + path.Base(tc.path)
+				object := map[string]any{}
+				if err := yaml.Unmarshal([]byte(tc.object), &object); err != nil {
+					t.Fatal(err)
+				}
+				object["metadata"] = map[string]any{"name": name}
+				body, err := json.Marshal(object)
+				if err != nil {
+					t.Fatal(err)
+				}
+				at := strings.ReplaceAll(tc.path, "{}", f.namespace)
+				made := do(t, request{method: http.MethodPost, path: at, body: body, config: server.Config()})
+				if made.code != http.StatusCreated {
+					t.Fatalf("create: %d %s", made.code, made.body)
+				}
+				at += "/" + name
+				do(t, request{
+					method: http.MethodPatch, path: at, body: []byte(`{"metadata":{"finalizers":null}}`), config: server.Config(),
+					header: map[string]string{"Content-Type": string(types.MergePatchType)},
+				})
+				own := &family{T: t, client: f.client, namespace: f.namespace}
+				own.make(configMapResource, name+"-owned", owns(&unstructured.Unstructured{Object: made.object(t)}))
+				if deleted := do(t, request{method: http.MethodDelete, path: at + "?propagationPolicy=" + policy, config: server.Config()}); deleted.code != http.StatusOK {
+					t.Fatalf("delete: %d %s", deleted.code, deleted.body)
+				}
+				eventually(t, func() string {
+					if left := do(t, request{path: at, config: server.Config()}); left.code != http.StatusNotFound {
+						return "the owner is still there: " + string(left.body)
+					}
+					return ""
+				})
+				if gone {
+					own.gone(configMapResource, name+"-owned")
+				} else {
+					own.is(configMapResource, name+"-owned", "")
+				}
+			})
+		}
+	}
 }
 
 // TestGarbageCustomResources has custom resources own and be owned, and definitions

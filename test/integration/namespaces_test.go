@@ -127,8 +127,8 @@ func TestNamespaceDeletion(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"free", "held"} {
-		if err := client.Namespaces().Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil {
+	for name, policy := range map[string]metav1.DeletionPropagation{"free": metav1.DeletePropagationForeground, "held": metav1.DeletePropagationBackground} {
+		if err := client.Namespaces().Delete(t.Context(), name, metav1.DeleteOptions{PropagationPolicy: &policy}); err != nil {
 			t.Fatal(err)
 		}
 	}
