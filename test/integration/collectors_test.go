@@ -86,6 +86,28 @@ func TestCollectorsOfTwoServers(t *testing.T) {
 	}
 }
 
+// TestCollectorsOfOtherServers have less to look at, or look at it in another way.
+func TestCollectorsOfOtherServers(t *testing.T) {
+	t.Parallel()
+	for name, flags := range map[string][]string{
+		"minimal":  {"--api-groups=minimal", "--custom-resources=false", "--aggregation=false"},
+		"uncached": {"--watch-cache=false"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := stoatest.Start(t, stoatest.WithFlags(flags...))
+			f := newFamily(t, server, "other")
+			background(f)
+			foreground(f)
+			namespaces := kubernetes.NewForConfigOrDie(server.Config()).CoreV1().Namespaces()
+			if err := namespaces.Delete(t.Context(), "other", metav1.DeleteOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			wantGone(t, server, "other")
+		})
+	}
+}
+
 // TestCollectorMetrics has the metrics of queues by the names of Kubernetes.
 func TestCollectorMetrics(t *testing.T) {
 	t.Parallel()
