@@ -27,6 +27,7 @@ func (c *controller) check(ctx context.Context, uid string) error {
 	case !ok || n.waitsFor(metav1.FinalizerOrphanDependents):
 		return nil
 	case n.waitsFor(metav1.FinalizerDeleteDependents):
+		c.graph.tell(n.uid)
 		return c.release(ctx, &n)
 	case n.deleting:
 		return nil

@@ -44,8 +44,7 @@ const (
 	// workers look at objects, for each queue.
 	workers = 20
 
-	// lag is how long a source may be behind another one. A dependent that was made before
-	// its owner was deleted must be known before the owner goes, or it is not freed.
+	// lag is how long a source may be behind another one: see graph.
 	lag = 100 * time.Millisecond
 	// readyInterval is how often a server that starts is asked whether it is ready.
 	readyInterval = 100 * time.Millisecond
@@ -96,7 +95,10 @@ func New(server work.Server) (func(context.Context), error) {
 		}
 		c.deletes, c.orphans = work.NewQueue(deleteQueue, c.check), work.NewQueue(orphanQueue, c.orphan)
 		c.deletes.Workers, c.orphans.Workers = workers, workers
-		c.graph = newGraph(func(uid types.UID) { c.deletes.Add(string(uid)) }, func(uid types.UID) { c.orphans.AddAfter(string(uid), lag) })
+		c.graph = newGraph(
+			func(uid types.UID) { c.deletes.Add(string(uid)) },
+			func(uid types.UID) { c.deletes.AddAfter(string(uid), lag) },
+			func(uid types.UID) { c.orphans.AddAfter(string(uid), lag) })
 		c.run(ctx)
 	}, nil
 }

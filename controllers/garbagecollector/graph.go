@@ -18,8 +18,10 @@ import (
 // has what their dependents say of them. So all other objects, which are most, cost
 // nothing.
 type graph struct {
-	// check and orphan have an object looked at.
-	check, orphan func(types.UID)
+	// check has an object looked at. later does when sources that are behind have caught
+	// up, and orphan does the same for one that waits until its dependents are free: what
+	// was made before an owner was deleted must be known before the owner goes.
+	check, later, orphan func(types.UID)
 
 	mu     sync.Mutex
 	nodes  map[types.UID]*node
@@ -39,6 +41,8 @@ type node struct {
 	refs       []metav1.OwnerReference
 	finalizers []string
 	deleting   bool
+	// told says that dependents were looked at since the object waits for them.
+	told bool
 }
 
 // place is where an object is.
@@ -94,8 +98,8 @@ func (r reference) at(p place) bool {
 	return r.in(p.source) && r.name == p.name && (!p.source.resource.Namespaced || r.namespace == p.namespace)
 }
 
-func newGraph(check, orphan func(types.UID)) *graph {
-	return &graph{check: check, orphan: orphan, nodes: map[types.UID]*node{}, owners: map[types.UID][]*owner{}, seen: map[types.UID]place{}}
+func newGraph(check, later, orphan func(types.UID)) *graph {
+	return &graph{check: check, later: later, orphan: orphan, nodes: map[types.UID]*node{}, owners: map[types.UID][]*owner{}, seen: map[types.UID]place{}}
 }
 
 // begin has the owners known that have been seen.
@@ -156,6 +160,7 @@ func (g *graph) take(s *source, obj metav1.Object) {
 		n = &node{}
 		g.nodes[now.uid] = n
 	}
+	now.told = n.told
 	before, *n = *n, now // dependents of owners are pointers
 	if !slices.EqualFunc(before.refs, now.refs, sameReference) {
 		g.unlink(n, before.namespace, before.refs)
@@ -165,11 +170,22 @@ func (g *graph) take(s *source, obj metav1.Object) {
 		g.orphan(n.uid)
 		return
 	}
-	if n.waitsFor(metav1.FinalizerDeleteDependents) {
-		g.check(n.uid)
-		if !before.waitsFor(metav1.FinalizerDeleteDependents) {
-			g.checkDependents(n.uid)
-		}
+	switch {
+	case !n.waitsFor(metav1.FinalizerDeleteDependents):
+	case slices.ContainsFunc(n.refs, func(ref metav1.OwnerReference) bool { return g.waits(ref.UID) }):
+		g.check(n.uid) // sources have caught up with an owner of it
+	default:
+		g.later(n.uid)
+	}
+}
+
+// tell has the dependents of an object looked at, once.
+func (g *graph) tell(uid types.UID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if n := g.nodes[uid]; n != nil && !n.told {
+		n.told = true
+		g.checkDependents(uid)
 	}
 }
 
@@ -190,7 +206,7 @@ func blocks(ref metav1.OwnerReference) bool {
 // link makes an object a dependent of its owners, and has it looked at if one of them
 // may be gone or goes.
 func (g *graph) link(n *node) {
-	doubt := false
+	doubt, waits := false, false
 	for _, ref := range n.refs {
 		to := n.reference(ref)
 		o := g.owner(ref.UID, to)
@@ -199,9 +215,13 @@ func (g *graph) link(n *node) {
 			g.owners[ref.UID] = append(g.owners[ref.UID], o)
 		}
 		o.dependents[n] = struct{}{}
-		doubt = doubt || o.standing == unknown || o.standing == absent || g.waits(ref.UID)
+		doubt = doubt || o.standing == unknown || o.standing == absent
+		waits = waits || g.waits(ref.UID)
 	}
-	if doubt {
+	switch {
+	case waits:
+		g.later(n.uid)
+	case doubt:
 		g.check(n.uid)
 	}
 }
