@@ -58,7 +58,7 @@ func (o *Options) Enabled(name string) bool {
 
 func names() []string {
 	var out []string
-	for _, c := range Table(nil) {
+	for _, c := range Table() {
 		out = append(out, c.Name)
 	}
 	return out

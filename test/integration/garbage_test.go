@@ -383,7 +383,7 @@ func TestGarbageCustomResources(t *testing.T) {
 	t.Parallel()
 	server := stoatest.Start(t)
 	f := newFamily(t, server, "custom")
-	widget := defineOn(t, server, widgets)
+	widget := defineOn(t, server, unique(t)+".example.com", widgets)
 	a := f.make(configMapResource, "a")
 	b := f.make(widget, "b", owns(a))
 	f.make(secretResource, "c", owns(b))
@@ -419,7 +419,7 @@ func TestGarbageRestart(t *testing.T) {
 	dir := t.TempDir()
 	server := stoatest.Start(t, stoatest.WithDataDir(dir), stoatest.WithFlags("--controllers=*,-garbage-collector-controller"))
 	f := newFamily(t, server, "restart")
-	widget := defineOn(t, server, widgets)
+	widget := defineOn(t, server, unique(t)+".example.com", widgets)
 	for _, resource := range []schema.GroupVersionResource{configMapResource, widget} {
 		for _, policy := range []metav1.DeletionPropagation{metav1.DeletePropagationBackground, metav1.DeletePropagationForeground, metav1.DeletePropagationOrphan} {
 			name := strings.ToLower(string(policy))
