@@ -39,15 +39,8 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	if err := s.addHealthChecks(ctx, config, &etcdOptions, clients); err != nil {
 		return err
 	}
-	factory, err := storageFactory(&etcdOptions, c.Groups, config, c.types.scheme, c.types.codecs)
-	if err != nil {
+	if err := s.store(ctx, c, config, &etcdOptions); err != nil {
 		return err
-	}
-	if err := upstream.ApplyWithStorageFactoryTo(factory, config); err != nil {
-		return fmt.Errorf("storage: %w", err)
-	}
-	if s.etcd != nil {
-		s.startMonitor()
 	}
 	uncached, err := etcdOptions.uncached()
 	if err != nil {
@@ -110,6 +103,24 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 		return err
 	}
 	return s.generic.AddPostStartHook("start-default-objects", defaults.hook)
+}
+
+// store says where, in which form and how encrypted each resource is stored.
+func (s *Server) store(ctx context.Context, c CompletedOptions, config *genericapiserver.Config, o *EtcdOptions) error {
+	factory, err := storageFactory(o, c.Groups, config, c.types.scheme, c.types.codecs)
+	if err != nil {
+		return err
+	}
+	if err := s.encrypt(ctx, o, config); err != nil {
+		return err
+	}
+	if err := o.ApplyWithStorageFactoryTo(factory, config); err != nil {
+		return fmt.Errorf("storage: %w", err)
+	}
+	if s.etcd != nil {
+		s.startMonitor()
+	}
+	return nil
 }
 
 // namespaces are what a program with groups of its own may do without.

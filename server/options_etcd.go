@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -51,14 +50,7 @@ func (o *EtcdOptions) addEmbeddedFlags(fs *pflag.FlagSet) {
 
 // AddFlags adds upstream's flags. Without --etcd-servers the embedded etcd is used.
 func (o *EtcdOptions) AddFlags(fs *pflag.FlagSet) {
-	all := pflag.NewFlagSet("", pflag.ContinueOnError)
-	o.EtcdOptions.AddFlags(all)
-	all.VisitAll(func(f *pflag.Flag) {
-		// Encryption comes with the health checks that it needs.
-		if !strings.HasPrefix(f.Name, "encryption-provider-config") {
-			fs.AddFlag(f)
-		}
-	})
+	o.EtcdOptions.AddFlags(fs)
 	fs.DurationVar(&o.EventTTL, "event-ttl", o.EventTTL, "Amount of time to retain events.")
 	fs.DurationVar(&o.StartTimeout, "etcd-start-timeout", o.StartTimeout, "How long to wait at start for etcd to be ready.")
 	fs.Lookup("etcd-servers").Usage = "List of etcd servers to connect with (scheme://ip:port), comma separated. If empty, an embedded etcd runs in --data-dir."
@@ -84,6 +76,11 @@ func (o *EtcdOptions) Validate() []error {
 		}
 	}
 	errs = append(errs, check.Validate()...)
+	if file := o.EncryptionProviderConfigFilepath; file != "" {
+		if _, err := checkEncryption(file, o.EncryptionProviderConfigAutomaticReload); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	if o.StartTimeout <= 0 {
 		errs = append(errs, fmt.Errorf("--etcd-start-timeout must be positive"))
 	}

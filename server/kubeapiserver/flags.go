@@ -191,15 +191,6 @@ var upstream = map[string]form{
 	"watch-cache-sizes":                            list,
 }
 
-// unsafe are flags whose function protects something, and what would happen without
-// it. They are not accepted.
-//
-//nolint:gochecknoglobals // constant
-var unsafe = map[string]string{
-	"encryption-provider-config":                  "objects would be stored as they are",
-	"encryption-provider-config-automatic-reload": "objects would be stored as they are",
-}
-
 // byDefault says whether an admission plugin is on without being asked for.
 type byDefault bool
 

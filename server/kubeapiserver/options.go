@@ -141,7 +141,7 @@ func missingDefaults(registered []string) []string {
 func (o *Options) Warnings() []string {
 	var out []string
 	o.flags.VisitAll(func(f *pflag.Flag) {
-		if f.Changed && o.ignored[f.Name] && unsafe[f.Name] == "" {
+		if f.Changed && o.ignored[f.Name] {
 			out = append(out, fmt.Sprintf("--%s has no effect yet", f.Name))
 		}
 	})
@@ -176,11 +176,6 @@ func (o *Options) Validate() []error {
 	if len(o.Server.Etcd.StorageConfig.Transport.ServerList) == 0 {
 		errs = append(errs, errors.New("--etcd-servers must be specified"))
 	}
-	o.flags.VisitAll(func(f *pflag.Flag) {
-		if f.Changed && unsafe[f.Name] != "" && o.ignored[f.Name] {
-			errs = append(errs, fmt.Errorf("--%s is not implemented yet, and %s", f.Name, unsafe[f.Name]))
-		}
-	})
 	errs = append(errs, o.Server.Authorization.ValidateModes()...)
 	errs = append(errs, validateTokens(o.Server.Authentication.Tokens)...)
 	return append(errs, o.validateFlowControl()...)

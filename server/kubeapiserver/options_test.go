@@ -82,9 +82,6 @@ func TestValidate(t *testing.T) {
 		}},
 		{"no flow schemas, on purpose", append(fine, "--runtime-config=api/all=false", "--enable-priority-and-fairness=false"), nil},
 		{"flow schemas alone", append(fine, "--runtime-config=api/all=false,flowcontrol.apiserver.k8s.io/v1=true"), nil},
-		{"encryption", append(fine, "--encryption-provider-config=x"), []string{
-			"--encryption-provider-config is not implemented yet, and objects would be stored as they are",
-		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
