@@ -263,7 +263,7 @@ func (c CompletedOptions) roles(config *genericapiserver.Config, factory informe
 	if err != nil {
 		return nil, err
 	}
-	return rbac.NewFixed(roles, bindings)
+	return rbac.NewFixed(rbac.Policy{ClusterRoles: roles, ClusterRoleBindings: bindings})
 }
 
 // nodes returns what knows which objects belong to a node, as far as they are served.

@@ -50,22 +50,37 @@ func New(informers rbacinformers.Interface) (*Authorizer, error) {
 	return a, nil
 }
 
-// NewFixed returns an authorizer for a server that has no roles to read: these hold,
-// for as long as it runs.
-func NewFixed(roles []*rbacv1.ClusterRole, bindings []*rbacv1.ClusterRoleBinding) (*Authorizer, error) {
-	store := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{})
-	for _, role := range roles {
-		if err := store.Add(role); err != nil {
+// Policy is a list of roles and bindings.
+type Policy struct {
+	ClusterRoles        []*rbacv1.ClusterRole
+	ClusterRoleBindings []*rbacv1.ClusterRoleBinding
+	Roles               []*rbacv1.Role
+	RoleBindings        []*rbacv1.RoleBinding
+}
+
+// NewFixed returns an authorizer that knows nothing but a policy, for as long as it is
+// used.
+func NewFixed(p Policy) (*Authorizer, error) {
+	clusterRoles, roles := cache.NewIndexer(cache.MetaNamespaceKeyFunc, nil), cache.NewIndexer(cache.MetaNamespaceKeyFunc, nil)
+	for _, role := range p.ClusterRoles {
+		if err := clusterRoles.Add(role); err != nil {
 			return nil, fmt.Errorf("cluster role %q: %w", role.Name, err)
 		}
 	}
-	none := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{})
+	for _, role := range p.Roles {
+		if err := roles.Add(role); err != nil {
+			return nil, fmt.Errorf("role %q: %w", role.Name, err)
+		}
+	}
 	a := &Authorizer{
-		index: newIndex(), roles: rbaclisters.NewRoleLister(none), clusterRoles: rbaclisters.NewClusterRoleLister(store),
+		index: newIndex(), roles: rbaclisters.NewRoleLister(roles), clusterRoles: rbaclisters.NewClusterRoleLister(clusterRoles),
 	}
 	a.Authorizer = authorizer.AuthorizerFunc(a.decide)
-	for _, b := range bindings {
+	for _, b := range p.ClusterRoleBindings {
 		a.index.replace(nil, ofClusterRoleBinding(b))
+	}
+	for _, b := range p.RoleBindings {
+		a.index.replace(nil, ofRoleBinding(b))
 	}
 	return a, nil
 }

@@ -149,6 +149,11 @@ func TestAuthorize(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			decision, reason, err := a.Authorize(t.Context(), test.request)
+			explained := a.Explain(test.request)
+			if allows := len(explained) > 0 && explained[0].Allows(); allows != (decision == authorizer.DecisionAllow) ||
+				allows && "RBAC: allowed by "+explained[0].Grant.String() != reason {
+				t.Errorf("explained by %+v", explained)
+			}
 			want := authorizer.DecisionNoOpinion
 			if test.reason != "" {
 				want = authorizer.DecisionAllow
@@ -221,10 +226,10 @@ func TestChanges(t *testing.T) {
 
 func TestFixed(t *testing.T) {
 	t.Parallel()
-	a, err := rbac.NewFixed(
-		[]*rbacv1.ClusterRole{clusterRole("reader", rule([]string{"get"}, []string{""}, []string{"pods"}))},
-		[]*rbacv1.ClusterRoleBinding{clusterRoleBinding("ann-reads", "reader", named("ann"))},
-	)
+	a, err := rbac.NewFixed(rbac.Policy{
+		ClusterRoles:        []*rbacv1.ClusterRole{clusterRole("reader", rule([]string{"get"}, []string{""}, []string{"pods"}))},
+		ClusterRoleBindings: []*rbacv1.ClusterRoleBinding{clusterRoleBinding("ann-reads", "reader", named("ann"))},
+	})
 	if err != nil || !a.HasSynced() {
 		t.Fatal(err)
 	}
@@ -243,7 +248,7 @@ func BenchmarkAuthorize(b *testing.B) {
 			for i := range count {
 				bindings = append(bindings, clusterRoleBinding(fmt.Sprint("b", i), "reader", named(fmt.Sprint("u", i)), members(fmt.Sprint("g", i))))
 			}
-			a, err := rbac.NewFixed(roles, bindings)
+			a, err := rbac.NewFixed(rbac.Policy{ClusterRoles: roles, ClusterRoleBindings: bindings})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -13,17 +13,35 @@ import (
 
 // Allows says whether a rule allows a request.
 func Allows(rule *rbacv1.PolicyRule, request authorizer.Attributes) bool {
-	if !has(rule.Verbs, request.GetVerb(), rbacv1.VerbAll) {
+	if !allowsVerb(rule, request) {
 		return false
 	}
 	if !request.IsResourceRequest() {
-		return slices.ContainsFunc(rule.NonResourceURLs, func(pattern string) bool { return matchesPath(pattern, request.GetPath()) })
+		return allowsPath(rule, request)
 	}
-	return has(rule.APIGroups, request.GetAPIGroup(), rbacv1.APIGroupAll) &&
-		slices.ContainsFunc(rule.Resources, func(pattern string) bool {
-			return matchesResource(pattern, request.GetResource(), request.GetSubresource())
-		}) &&
-		(len(rule.ResourceNames) == 0 || slices.Contains(rule.ResourceNames, request.GetName()))
+	return allowsGroup(rule, request) && allowsResource(rule, request) && allowsName(rule, request)
+}
+
+func allowsVerb(rule *rbacv1.PolicyRule, request authorizer.Attributes) bool {
+	return has(rule.Verbs, request.GetVerb(), rbacv1.VerbAll)
+}
+
+func allowsGroup(rule *rbacv1.PolicyRule, request authorizer.Attributes) bool {
+	return has(rule.APIGroups, request.GetAPIGroup(), rbacv1.APIGroupAll)
+}
+
+func allowsResource(rule *rbacv1.PolicyRule, request authorizer.Attributes) bool {
+	return slices.ContainsFunc(rule.Resources, func(pattern string) bool {
+		return matchesResource(pattern, request.GetResource(), request.GetSubresource())
+	})
+}
+
+func allowsName(rule *rbacv1.PolicyRule, request authorizer.Attributes) bool {
+	return len(rule.ResourceNames) == 0 || slices.Contains(rule.ResourceNames, request.GetName())
+}
+
+func allowsPath(rule *rbacv1.PolicyRule, request authorizer.Attributes) bool {
+	return slices.ContainsFunc(rule.NonResourceURLs, func(pattern string) bool { return matchesPath(pattern, request.GetPath()) })
 }
 
 func has(list []string, value, wildcard string) bool {

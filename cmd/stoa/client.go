@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/stoa-project/stoa/server"
@@ -26,8 +27,8 @@ func (f *clientFlags) addTo(command *cobra.Command) {
 	flags.StringVar(&f.context, "context", "", "Context of the kubeconfig. Empty: the current one.")
 }
 
-// client returns a client for the server.
-func (f *clientFlags) client() (kubernetes.Interface, error) {
+// config returns how to reach the server, and the namespace of the context.
+func (f *clientFlags) config() (*rest.Config, string, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = f.kubeconfig
 	if f.kubeconfig == "" && os.Getenv(clientcmd.RecommendedConfigPathEnvVar) == "" {
@@ -36,12 +37,23 @@ func (f *clientFlags) client() (kubernetes.Interface, error) {
 			rules.ExplicitPath = own
 		}
 	}
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: f.context}).ClientConfig()
+	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: f.context})
+	config, err := loaded.ClientConfig()
 	if clientcmd.IsEmptyConfig(err) {
-		return nil, errors.New("there is no kubeconfig: set --kubeconfig or $KUBECONFIG, or run this where the server was started")
+		return nil, "", errors.New("there is no kubeconfig: set --kubeconfig or $KUBECONFIG, or run this where the server was started")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("kubeconfig: %w", err)
+		return nil, "", fmt.Errorf("kubeconfig: %w", err)
+	}
+	namespace, _, err := loaded.Namespace()
+	return config, namespace, err
+}
+
+// client returns a client for the server.
+func (f *clientFlags) client() (kubernetes.Interface, error) {
+	config, _, err := f.config()
+	if err != nil {
+		return nil, err
 	}
 	return kubernetes.NewForConfig(config)
 }

@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -39,7 +40,9 @@ func main() {
 		etcdmain.Main(os.Args)
 	default:
 		if err := newCommand().ExecuteContext(ctx); err != nil {
-			fmt.Fprintf(os.Stderr, "stoa: %v\n", err)
+			if !errors.Is(err, errDenied) {
+				fmt.Fprintf(os.Stderr, "stoa: %v\n", err)
+			}
 			os.Exit(1)
 		}
 	}
@@ -61,6 +64,6 @@ func newCommand() *cobra.Command {
 		// Without Args, cobra reports an unknown command. A suggestion would be more lines.
 		DisableSuggestions: true,
 	}
-	root.AddCommand(newStartCommand(), newVersionCommand(), newHashPasswordCommand(), newTokenCommand(), newKubeconfigCommand(), newAuditCommand())
+	root.AddCommand(newStartCommand(), newVersionCommand(), newHashPasswordCommand(), newTokenCommand(), newKubeconfigCommand(), newAuditCommand(), newAuthCommand())
 	return root
 }

@@ -93,7 +93,7 @@ func TestEncryptionKMS(t *testing.T) {
 
 func testKMS(t *testing.T, flags []string) {
 	t.Helper()
-	sockets, err := os.MkdirTemp("", "kms") // the name of a socket must be short
+	sockets, err := os.MkdirTemp("", "kms") //nolint:usetesting // the name of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}
