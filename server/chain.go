@@ -66,7 +66,11 @@ func (a *assembly) build(ctx context.Context) (front *genericapiserver.GenericAP
 			discard(ctx, a.members[len(a.members)-1])
 		}
 	}()
-	a.chain, a.config.BuildHandlerChainFunc = a.config.BuildHandlerChainFunc, passOn
+	chain := a.config.BuildHandlerChainFunc
+	a.chain = func(handler http.Handler, config *genericapiserver.Config) http.Handler {
+		return chain(withoutSecrets(handler, a.options.types.codecs), config)
+	}
+	a.config.BuildHandlerChainFunc = passOn
 	a.config.AggregatedDiscoveryGroupManager = aggregated.NewResourceManager("apis") // one for all
 	a.config.SkipOpenAPIInstallation = true                                          // publish does it
 	target := genericapiserver.NewEmptyDelegateWithCustomHandler(

@@ -68,6 +68,7 @@ func New(ctx context.Context, c CompletedOptions) (_ *Server, err error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	ctx = withoutBodies(ctx)
 	s := &Server{}
 	defer func() {
 		if err != nil {
@@ -239,7 +240,7 @@ func within(ctx context.Context, do func(context.Context) error) error {
 func (s *Server) Run(ctx context.Context) error {
 	s.ran.Store(true)
 	defer s.Close()
-	serving, stop := context.WithCancel(ctx)
+	serving, stop := context.WithCancel(withoutBodies(ctx))
 	defer stop()
 	if s.etcd != nil {
 		go func() {
