@@ -5,6 +5,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
+	cliflag "k8s.io/component-base/cli/flag"
 	"k8s.io/klog/v2"
 	netutils "k8s.io/utils/net"
 )
@@ -69,6 +71,17 @@ func (o *ServingOptions) Validate() []error {
 	errs := o.SecureServingOptions.Validate()
 	if o.Listener != nil {
 		errs = nil // upstream insists on a port even though a listener has one
+	}
+	if _, err := cliflag.TLSVersion(o.MinTLSVersion); err != nil {
+		errs = append(errs, fmt.Errorf("--tls-min-version: %w", err))
+	}
+	if _, err := cliflag.TLSCipherSuites(o.CipherSuites); err != nil {
+		errs = append(errs, fmt.Errorf("--tls-cipher-suites: %w", err))
+	}
+	for _, pair := range o.SNICertKeys {
+		if _, err := tls.LoadX509KeyPair(pair.CertFile, pair.KeyFile); err != nil {
+			errs = append(errs, fmt.Errorf("--tls-sni-cert-key: %s and %s: %w", pair.CertFile, pair.KeyFile, err))
+		}
 	}
 	if o.HTTP2MaxStreamsPerConnection < 0 {
 		errs = append(errs, errors.New("--http2-max-streams-per-connection must not be negative"))
