@@ -5,7 +5,7 @@ package server
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -16,24 +16,18 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/authn/userfile"
+	"github.com/stoa-project/stoa/reload"
 )
 
-const (
-	// encryptionInterval is how often the file of --encryption-provider-config is looked
-	// at, if it is followed.
-	encryptionInterval = time.Second
-	// encryptionPatience is how long the plugins of a changed file have at least to say
-	// that they are well.
-	encryptionPatience = 10 * time.Second
-)
+// probeInterval is how often the plugins of a changed file are asked whether they are
+// well.
+const probeInterval = time.Second
 
 // encryption is what the file of --encryption-provider-config says.
 type encryption struct {
 	file string
 	// server is the ID of the server in metrics.
 	server string
-	// hash is that of the content that is in use.
-	hash string
 	// inUse is nil unless the file is followed.
 	inUse *encryptionconfig.DynamicTransformers
 }
@@ -45,7 +39,11 @@ func (s *Server) encrypt(ctx context.Context, o *EtcdOptions, config *genericapi
 	if file == "" {
 		return nil
 	}
-	keys, err := checkEncryption(file, follow)
+	content, err := userfile.Read(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", flagEncryption, err)
+	}
+	keys, err := checkEncryption(file, content, follow)
 	if err != nil {
 		return err
 	}
@@ -69,13 +67,13 @@ func (s *Server) encrypt(ctx context.Context, o *EtcdOptions, config *genericapi
 		return nil
 	}
 	e := &encryption{
-		file: file, server: config.APIServerID, hash: loaded.EncryptionFileContentHash,
+		file: file, server: config.APIServerID,
 		inUse: encryptionconfig.NewDynamicTransformers(loaded.Transformers, loaded.HealthChecks[0], stopFirst, loaded.KMSCloseGracePeriod),
 	}
 	config.ResourceTransformers = e.inUse
 	addHealthChecksWithoutLivez(config, []healthz.HealthChecker{e.inUse})
 	return config.AddPostStartHook("start-encryption-provider-config-automatic-reload", func(hook genericapiserver.PostStartHookContext) error {
-		go e.follow(hook, lifetime)
+		go e.follow(hook, lifetime, reload.Sum(content))
 		return nil
 	})
 }
@@ -86,77 +84,69 @@ func addHealthChecksWithoutLivez(config *genericapiserver.Config, checks []healt
 	config.ReadyzChecks = append(config.ReadyzChecks, checks...)
 }
 
-// follow uses what the file says when it has changed, until ctx ends. A file that cannot
-// be read or has a mistake, and one whose plugins are not well, is reported once and
-// changes nothing; plugins are asked again. lifetime is that of the stores.
-func (e *encryption) follow(ctx, lifetime context.Context) {
-	logger := klog.FromContext(ctx)
-	ticker := time.NewTicker(encryptionInterval)
-	defer ticker.Stop()
-	seen, reported := e.hash, ""
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		hash, err := encryptionconfig.GetEncryptionConfigHash(e.file)
-		problem := hash
-		if err != nil {
-			problem = err.Error()
-		} else {
-			// What changes from one look to the next is still being written.
-			settled := hash == seen
-			seen = hash
-			if hash == e.hash || !settled {
-				continue
+// follow uses what the file says when it has changed, until ctx ends. lifetime is that of
+// the stores.
+func (e *encryption) follow(ctx, lifetime context.Context, used reload.Digest) {
+	file := reload.File{
+		Flag: flagEncryption, Path: e.file, Read: userfile.Read,
+		Use: func(ctx context.Context, content []byte) error { return e.use(ctx, lifetime, content) },
+		Done: func(content []byte, err error) {
+			if err != nil {
+				metrics.RecordEncryptionConfigAutomaticReloadFailure(e.server)
+				return
 			}
-			err = e.reload(ctx, lifetime)
-		}
-		if err != nil {
-			metrics.RecordEncryptionConfigAutomaticReloadFailure(e.server)
-			if problem != reported {
-				reported = problem
-				logger.Error(err, "Encryption stays as it is", "file", e.file)
-			}
-			continue
-		}
-		reported = ""
-		metrics.RecordEncryptionConfigAutomaticReloadSuccess(e.server, e.hash)
-		logger.Info("Encryption follows the changed file", "file", e.file)
+			metrics.RecordEncryptionConfigAutomaticReloadSuccess(e.server, hashOf(content))
+		},
 	}
+	file.Follow(ctx, used)
 }
 
-// reload uses the file if its plugins are well.
-func (e *encryption) reload(ctx, lifetime context.Context) error {
-	if _, err := checkEncryption(e.file, true); err != nil {
+// hashOf is how metrics name a content.
+func hashOf(content []byte) string { return fmt.Sprintf("sha256:%x", reload.Sum(content)) }
+
+// use takes a content once its plugins are well, unless it has changed before.
+func (e *encryption) use(ctx, lifetime context.Context, content []byte) error {
+	if _, err := checkEncryption(e.file, content, true); err != nil {
 		return err
 	}
 	loading, stop := context.WithCancel(lifetime)
 	loaded, err := encryptionconfig.LoadEncryptionConfig(loading, e.file, true, e.server)
 	if err == nil {
-		err = healthy(ctx, loaded)
+		err = e.awaitPlugins(ctx, loaded)
 	}
 	if err != nil {
 		stop()
 		return encryptionError(e.file, err)
 	}
-	e.hash = loaded.EncryptionFileContentHash
 	e.inUse.Set(loaded.Transformers, stop, loaded.HealthChecks[0], loaded.KMSCloseGracePeriod)
 	return nil
 }
 
-// healthy says what is wrong with the plugins of a file.
-func healthy(ctx context.Context, loaded *encryptionconfig.EncryptionConfiguration) error {
-	ctx, cancel := context.WithTimeout(ctx, max(loaded.KMSCloseGracePeriod, encryptionPatience))
-	defer cancel()
+// awaitPlugins returns when the plugins are well, or with what is wrong with them when
+// nobody wants them any more.
+func (e *encryption) awaitPlugins(ctx context.Context, loaded *encryptionconfig.EncryptionConfiguration) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "/healthz/kms-providers", http.NoBody)
 	if err != nil {
 		return err
 	}
-	var errs []error
-	for _, check := range loaded.HealthChecks {
-		errs = append(errs, check.Check(request))
+	ticker := time.NewTicker(probeInterval)
+	defer ticker.Stop()
+	for reported := false; ; reported = true {
+		problem := loaded.HealthChecks[0].Check(request)
+		if problem == nil {
+			return nil
+		}
+		if !reported {
+			klog.FromContext(ctx).Error(problem, "Encryption waits for the plugins of the changed file", "flag", flagEncryption, "file", e.file)
+			metrics.RecordEncryptionConfigAutomaticReloadFailure(e.server)
+		}
+		select {
+		case <-ctx.Done():
+			return problem
+		case <-ticker.C:
+		}
+		if now, err := encryptionconfig.GetEncryptionConfigHash(e.file); err == nil && now != loaded.EncryptionFileContentHash {
+			return problem
+		}
 	}
-	return errors.Join(errs...)
 }

@@ -17,27 +17,24 @@ import (
 	"k8s.io/apiserver/pkg/apis/apiserver"
 	apiserverv1 "k8s.io/apiserver/pkg/apis/apiserver/v1"
 	"k8s.io/apiserver/pkg/apis/apiserver/validation"
-
-	"github.com/stoa-project/stoa/authn/userfile"
 )
 
-// checkEncryption says what is wrong with the file of --encryption-provider-config, and
-// never what the keys in it are; and whether it has keys. It asks no plugin.
-func checkEncryption(file string, follow bool) (keys bool, err error) {
-	data, err := userfile.Read(file)
-	if err != nil {
-		return false, fmt.Errorf("--encryption-provider-config: %w", err)
-	}
+// flagEncryption names the file with the configuration of encryption.
+const flagEncryption = "--encryption-provider-config"
+
+// checkEncryption says what is wrong with the content of a file, and never what the keys
+// in it are; and whether it has keys. It asks no plugin.
+func checkEncryption(file string, content []byte, follow bool) (keys bool, err error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{apiserver.AddToScheme, apiserverv1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return false, err
 		}
 	}
-	decoded, _, err := serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDecoder().Decode(data, nil, nil)
+	decoded, _, err := serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDecoder().Decode(content, nil, nil)
 	config, ok := decoded.(*apiserver.EncryptionConfiguration)
 	switch {
-	case len(bytes.TrimSpace(data)) == 0:
+	case len(bytes.TrimSpace(content)) == 0:
 		return false, encryptionError(file, errors.New("is empty"))
 	case runtime.IsMissingKind(err), runtime.IsMissingVersion(err), runtime.IsNotRegisteredError(err), err == nil && !ok:
 		return false, encryptionError(file, errors.New("apiVersion must be apiserver.config.k8s.io/v1, and kind EncryptionConfiguration"))
@@ -63,7 +60,7 @@ func checkEncryption(file string, follow bool) (keys bool, err error) {
 // encryptionError says what is wrong with the file. The text of the error is all that is
 // left of it, without what could be a key in the wrong place.
 func encryptionError(file string, err error) error {
-	return fmt.Errorf("--encryption-provider-config: %s: %s", file, long.ReplaceAllStringFunc(err.Error(), func(run string) string {
+	return fmt.Errorf("%s: %s: %s", flagEncryption, file, long.ReplaceAllStringFunc(err.Error(), func(run string) string {
 		decoded, err := base64.StdEncoding.DecodeString(run)
 		random := strings.ContainsAny(run, "0123456789") && !strings.HasPrefix(run, "/") // which begins a path
 		if random || err == nil && (len(decoded) == aes128 || len(decoded) == aes192 || len(decoded) == aes256) {

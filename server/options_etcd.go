@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
+
+	"github.com/stoa-project/stoa/authn/userfile"
 )
 
 const (
@@ -77,7 +79,13 @@ func (o *EtcdOptions) Validate() []error {
 	}
 	errs = append(errs, check.Validate()...)
 	if file := o.EncryptionProviderConfigFilepath; file != "" {
-		if _, err := checkEncryption(file, o.EncryptionProviderConfigAutomaticReload); err != nil {
+		content, err := userfile.Read(file)
+		if err != nil {
+			err = fmt.Errorf("%s: %w", flagEncryption, err)
+		} else {
+			_, err = checkEncryption(file, content, o.EncryptionProviderConfigAutomaticReload)
+		}
+		if err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -79,6 +79,17 @@ func (p *plugin) serve(t *testing.T, socket string) (stop func()) {
 	}
 }
 
+// newSocket returns where a plugin may listen. The path of a socket must be short.
+func newSocket(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "kms") //nolint:usetesting // see above
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return filepath.Join(dir, "s")
+}
+
 // TestEncryptionKMS encrypts by a plugin that is not well at first, goes away and comes
 // back.
 func TestEncryptionKMS(t *testing.T) {
@@ -93,12 +104,7 @@ func TestEncryptionKMS(t *testing.T) {
 
 func testKMS(t *testing.T, flags []string) {
 	t.Helper()
-	sockets, err := os.MkdirTemp("", "kms") //nolint:usetesting // the name of a socket must be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(sockets) })
-	socket, file := filepath.Join(sockets, "s"), filepath.Join(t.TempDir(), "encryption.yaml")
+	socket, file := newSocket(t), filepath.Join(t.TempDir(), "encryption.yaml")
 	encryptionFile(t, file, "secrets: kms"+socket+" identity")
 	p := &plugin{}
 	p.ill.Store(2)
@@ -131,6 +137,36 @@ func testKMS(t *testing.T, flags []string) {
 	}
 	server.Stop()
 	server = stoatest.Start(t, options...)
+	wantSecrets(t, server, "a")
+	server.Stop()
+	stop()
+}
+
+// TestEncryptionReloadKMS names a plugin in the file of a running server before there is
+// one.
+func TestEncryptionReloadKMS(t *testing.T) {
+	t.Parallel()
+	socket, file := newSocket(t), filepath.Join(t.TempDir(), "encryption.yaml")
+	encryptionFile(t, file, "secrets: identity")
+	server := stoatest.Start(t, stoatest.WithFlags("--encryption-provider-config="+file, "--encryption-provider-config-automatic-reload"))
+	encryptionFile(t, file, "secrets: kms"+socket+" identity")
+	eventually(t, func() string {
+		if got := do(t, request{path: "/metrics", config: server.Config()}); !bytes.Contains(got.body, []byte(`automatic_reloads_total{apiserver_id_hash=`)) {
+			return "the change was not seen"
+		}
+		return ""
+	})
+	createSecret(t, server, "a")
+	storedAs(t, server, map[string]string{"secrets/default/a": "k8s\x00"})
+	stop := (&plugin{}).serve(t, socket)
+	eventually(t, func() string {
+		rewrite(t, server)
+		got, err := server.Etcd().Get(t.Context(), "/registry/secrets/default/a")
+		if err != nil || !bytes.HasPrefix(got.Kvs[0].Value, []byte("k8s:enc:kms:v2:plugin:")) {
+			return "the plugin is not used"
+		}
+		return ""
+	})
 	wantSecrets(t, server, "a")
 	server.Stop()
 	stop()
