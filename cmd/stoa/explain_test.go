@@ -4,16 +4,20 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/stoa-project/stoa/stoatest"
@@ -147,18 +151,22 @@ Nothing about gadgets is in the other roles of the user: ClusterRole/view, Clust
 `, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			out, err := run(t, "", append([]string{"auth", "explain", kubeconfig}, strings.Fields(tc.arguments)...)...)
-			if errors.Is(err, errDenied) != tc.denied || err != nil && !tc.denied {
-				t.Errorf("error %v", err)
-			}
-			if diff := cmp.Diff(strings.TrimSpace(tc.want), strings.TrimSpace(out)); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
+			problem := ""
+			// Roles are put together, and bindings are known, a moment after they are made.
+			_ = wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+				out, err := run(t, "", append([]string{"auth", "explain", kubeconfig}, strings.Fields(tc.arguments)...)...)
+				problem = cmp.Diff(strings.TrimSpace(tc.want), strings.TrimSpace(out))
+				if errors.Is(err, errDenied) != tc.denied || err != nil && !tc.denied {
+					problem += fmt.Sprintf("error %v", err)
+				}
+				return problem == "", nil
+			})
+			if problem != "" {
+				t.Errorf("(-want +got):\n%s", problem)
 			}
 		})
 	}
 	t.Run("JSON", func(t *testing.T) {
-		t.Parallel()
 		out, err := run(t, "", "auth", "explain", kubeconfig, "--as=alice", "-o", "json", "get", "configmaps")
 		if err != nil {
 			t.Fatal(err)
@@ -174,7 +182,6 @@ Nothing about gadgets is in the other roles of the user: ClusterRole/view, Clust
 		}
 	})
 	t.Run("who may not read roles", func(t *testing.T) {
-		t.Parallel()
 		config := server.Config()
 		config.Impersonate.UserName = "alice"
 		q := question{verb: "get", resource: "pods"}
