@@ -40,16 +40,18 @@ const (
 	encryptionKey   = "ek-Marigold-78-and-to-32-bytes-!"
 )
 
-// secretsUsed makes the files of a server with every method of authentication and with
-// encryption, and returns its flags.
-func secretsUsed(t *testing.T) []string {
+const auditLog = "audit.log"
+
+// secretsUsed makes the files of a server with every method of authentication, with
+// encryption and with audit, and returns its flags.
+func secretsUsed(t *testing.T, dir string) []string {
 	t.Helper()
-	dir := t.TempDir()
 	hashed := run(t, nil, secretPassword, "stoa", "hash-password", "--user=alice", "--uid=1")
-	flags := []string{"-v=10", "--enable-bootstrap-token-auth", "--encryption-provider-config-automatic-reload"}
+	flags := []string{"-v=10", "--enable-bootstrap-token-auth", "--encryption-provider-config-automatic-reload", "--audit-log-path=" + filepath.Join(dir, auditLog)}
 	for flag, content := range map[string]string{
 		"basic-auth-file":            hashed.stdout,
 		"token-auth-file":            secretToken + ",bob,2\n",
+		"audit-policy-file":          "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n",
 		"encryption-provider-config": "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources: [{resources: [secrets], providers: [{secretbox: {keys: [{name: k, secret: " + base64.StdEncoding.EncodeToString([]byte(encryptionKey)) + "}]}}]}]\n",
 	} {
 		path := filepath.Join(dir, flag)
@@ -102,7 +104,8 @@ func (s *searcher) look(t *testing.T, place, text string) {
 func TestNoSecretInOutput(t *testing.T) {
 	t.Parallel()
 	integration(t)
-	flags := secretsUsed(t)
+	files := t.TempDir()
+	flags := secretsUsed(t, files)
 	s := start(t, folder(t), flags...)
 	look := &searcher{secrets: map[string][]string{}, places: map[string]int{}}
 	for name, secret := range map[string]string{
@@ -141,6 +144,10 @@ func TestNoSecretInOutput(t *testing.T) {
 	}
 	again.stop(t)
 	look.look(t, "stderr", again.stderr.String())
+	look.look(t, auditLog, string(readFile(t, filepath.Join(files, auditLog), nil)))
+	if look.places[auditLog] < 1<<14 {
+		t.Errorf("%s has %d bytes only", auditLog, look.places[auditLog])
+	}
 	if look.places["stderr"] < 1<<18 {
 		t.Errorf("the log has %d bytes only", look.places["stderr"])
 	}
