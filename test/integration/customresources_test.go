@@ -73,11 +73,6 @@ func define(t *testing.T, text string) schema.GroupVersionResource {
 // defineOn is define on another server than the shared one, in a group with a name.
 func defineOn(t *testing.T, server *stoatest.Server, group, text string) schema.GroupVersionResource {
 	t.Helper()
-	return defineAt(t, api, group, text)
-}
-
-func defineAt(t *testing.T, server *stoatest.Server, group, text string) schema.GroupVersionResource {
-	t.Helper()
 	var crd apiextensions.CustomResourceDefinition
 	if err := yaml.UnmarshalStrict([]byte(strings.ReplaceAll(text, "GROUP", group)), &crd); err != nil {
 		t.Fatal(err)

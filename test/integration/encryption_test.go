@@ -151,7 +151,7 @@ func TestEncryption(t *testing.T) {
 	if _, err := client.AppsV1().ControllerRevisions("default").Create(t.Context(), revision, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	resource := defineAt(t, server, "encryption.example.com", widgets)
+	resource := defineOn(t, server, "encryption.example.com", widgets)
 	widget := custom(resource, "Widget", "s", map[string]any{"color": plaintext})
 	if _, err := dynamic.NewForConfigOrDie(server.Config()).Resource(resource).Namespace("default").Create(t.Context(), widget, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
