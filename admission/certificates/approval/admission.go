@@ -11,8 +11,6 @@ import (
 	"io"
 
 	"k8s.io/apiserver/pkg/admission"
-	genericadmissioninitializer "k8s.io/apiserver/pkg/admission/initializer"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
 
 	"github.com/stoa-project/stoa/admission/certificates/signers"
 	"github.com/stoa-project/stoa/apis/certificates"
@@ -21,37 +19,19 @@ import (
 // PluginName is what --enable-admission-plugins calls it.
 const PluginName = "CertificateApproval"
 
-type plugin struct {
-	*admission.Handler
-	authorizer authorizer.UnconditionalAuthorizer
-}
+type plugin struct{ *signers.Plugin }
 
-var (
-	_ admission.ValidationInterface                            = (*plugin)(nil)
-	_ admission.InitializationValidator                        = (*plugin)(nil)
-	_ genericadmissioninitializer.WantsUnconditionalAuthorizer = (*plugin)(nil)
-)
+var _ admission.ValidationInterface = plugin{}
 
 // Register adds the plugin to those that can be enabled.
 func Register(plugins *admission.Plugins) {
 	plugins.Register(PluginName, func(io.Reader) (admission.Interface, error) {
-		return &plugin{Handler: admission.NewHandler(admission.Update)}, nil
+		return plugin{signers.New(PluginName, admission.Update)}, nil
 	})
 }
 
-// SetUnconditionalAuthorizer implements WantsUnconditionalAuthorizer.
-func (p *plugin) SetUnconditionalAuthorizer(a authorizer.UnconditionalAuthorizer) { p.authorizer = a }
-
-// ValidateInitialization implements admission.InitializationValidator.
-func (p *plugin) ValidateInitialization() error {
-	if p.authorizer == nil {
-		return fmt.Errorf("%s requires an authorizer", PluginName)
-	}
-	return nil
-}
-
 // Validate implements admission.ValidationInterface.
-func (p *plugin) Validate(ctx context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
+func (p plugin) Validate(ctx context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
 	if a.GetResource().GroupResource() != certificates.Resource("certificatesigningrequests") || a.GetSubresource() != "approval" {
 		return nil
 	}
@@ -60,7 +40,7 @@ func (p *plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 	if !ok {
 		return admission.NewForbidden(a, fmt.Errorf("expected type CertificateSigningRequest, got: %T", a.GetOldObject()))
 	}
-	if !signers.Allowed(ctx, p.authorizer, a.GetUserInfo(), "approve", request.Spec.SignerName) {
+	if !p.Allowed(ctx, a, "approve", request.Spec.SignerName) {
 		return admission.NewForbidden(a, fmt.Errorf("user not permitted to approve requests with signerName %q", request.Spec.SignerName))
 	}
 	return nil

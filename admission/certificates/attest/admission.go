@@ -12,8 +12,6 @@ import (
 
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apiserver/pkg/admission"
-	genericadmissioninitializer "k8s.io/apiserver/pkg/admission/initializer"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
 
 	"github.com/stoa-project/stoa/admission/certificates/signers"
 	"github.com/stoa-project/stoa/apis/certificates"
@@ -22,37 +20,19 @@ import (
 // PluginName is what --enable-admission-plugins calls it.
 const PluginName = "ClusterTrustBundleAttest"
 
-type plugin struct {
-	*admission.Handler
-	authorizer authorizer.UnconditionalAuthorizer
-}
+type plugin struct{ *signers.Plugin }
 
-var (
-	_ admission.ValidationInterface                            = (*plugin)(nil)
-	_ admission.InitializationValidator                        = (*plugin)(nil)
-	_ genericadmissioninitializer.WantsUnconditionalAuthorizer = (*plugin)(nil)
-)
+var _ admission.ValidationInterface = plugin{}
 
 // Register adds the plugin to those that can be enabled.
 func Register(plugins *admission.Plugins) {
 	plugins.Register(PluginName, func(io.Reader) (admission.Interface, error) {
-		return &plugin{Handler: admission.NewHandler(admission.Create, admission.Update)}, nil
+		return plugin{signers.New(PluginName, admission.Create, admission.Update)}, nil
 	})
 }
 
-// SetUnconditionalAuthorizer implements WantsUnconditionalAuthorizer.
-func (p *plugin) SetUnconditionalAuthorizer(a authorizer.UnconditionalAuthorizer) { p.authorizer = a }
-
-// ValidateInitialization implements admission.InitializationValidator.
-func (p *plugin) ValidateInitialization() error {
-	if p.authorizer == nil {
-		return fmt.Errorf("%s requires an authorizer", PluginName)
-	}
-	return nil
-}
-
 // Validate implements admission.ValidationInterface.
-func (p *plugin) Validate(ctx context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
+func (p plugin) Validate(ctx context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
 	if a.GetResource().GroupResource() != certificates.Resource("clustertrustbundles") {
 		return nil
 	}
@@ -67,7 +47,7 @@ func (p *plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 	if old, ok := a.GetOldObject().(*certificates.ClusterTrustBundle); ok && onlyOwners(bundle, old) {
 		return nil
 	}
-	if !signers.Allowed(ctx, p.authorizer, a.GetUserInfo(), "attest", bundle.Spec.SignerName) {
+	if !p.Allowed(ctx, a, "attest", bundle.Spec.SignerName) {
 		return admission.NewForbidden(a, fmt.Errorf("user not permitted to attest for signerName %q", bundle.Spec.SignerName))
 	}
 	return nil

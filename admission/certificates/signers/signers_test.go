@@ -8,6 +8,8 @@ import (
 	"errors"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 
@@ -41,7 +43,10 @@ func TestAllowed(t *testing.T) {
 				}
 				return authorizer.DecisionNoOpinion, "", nil
 			})
-			if got := signers.Allowed(t.Context(), rules, &user.DefaultInfo{Name: "jane"}, "sign", "example.com/a"); got != tc.want {
+			p := signers.New("Plugin", admission.Update)
+			p.SetUnconditionalAuthorizer(rules)
+			request := admission.NewAttributesRecord(nil, nil, schema.GroupVersionKind{}, "", "", schema.GroupVersionResource{}, "", admission.Update, nil, false, &user.DefaultInfo{Name: "jane"})
+			if got := p.Allowed(t.Context(), request, "sign", "example.com/a"); got != tc.want {
 				t.Errorf("allowed: %v, want %v", got, tc.want)
 			}
 		})

@@ -13,8 +13,6 @@ import (
 
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apiserver/pkg/admission"
-	genericadmissioninitializer "k8s.io/apiserver/pkg/admission/initializer"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
 
 	"github.com/stoa-project/stoa/admission/certificates/signers"
 	"github.com/stoa-project/stoa/apis/certificates"
@@ -23,37 +21,19 @@ import (
 // PluginName is what --enable-admission-plugins calls it.
 const PluginName = "CertificateSigning"
 
-type plugin struct {
-	*admission.Handler
-	authorizer authorizer.UnconditionalAuthorizer
-}
+type plugin struct{ *signers.Plugin }
 
-var (
-	_ admission.ValidationInterface                            = (*plugin)(nil)
-	_ admission.InitializationValidator                        = (*plugin)(nil)
-	_ genericadmissioninitializer.WantsUnconditionalAuthorizer = (*plugin)(nil)
-)
+var _ admission.ValidationInterface = plugin{}
 
 // Register adds the plugin to those that can be enabled.
 func Register(plugins *admission.Plugins) {
 	plugins.Register(PluginName, func(io.Reader) (admission.Interface, error) {
-		return &plugin{Handler: admission.NewHandler(admission.Update)}, nil
+		return plugin{signers.New(PluginName, admission.Update)}, nil
 	})
 }
 
-// SetUnconditionalAuthorizer implements WantsUnconditionalAuthorizer.
-func (p *plugin) SetUnconditionalAuthorizer(a authorizer.UnconditionalAuthorizer) { p.authorizer = a }
-
-// ValidateInitialization implements admission.InitializationValidator.
-func (p *plugin) ValidateInitialization() error {
-	if p.authorizer == nil {
-		return fmt.Errorf("%s requires an authorizer", PluginName)
-	}
-	return nil
-}
-
 // Validate implements admission.ValidationInterface.
-func (p *plugin) Validate(ctx context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
+func (p plugin) Validate(ctx context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
 	if a.GetResource().GroupResource() != certificates.Resource("certificatesigningrequests") || a.GetSubresource() != "status" {
 		return nil
 	}
@@ -68,7 +48,7 @@ func (p *plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 	if bytes.Equal(old.Status.Certificate, request.Status.Certificate) && apiequality.Semantic.DeepEqual(old.Status.Conditions, request.Status.Conditions) {
 		return nil
 	}
-	if !signers.Allowed(ctx, p.authorizer, a.GetUserInfo(), "sign", old.Spec.SignerName) {
+	if !p.Allowed(ctx, a, "sign", old.Spec.SignerName) {
 		return admission.NewForbidden(a, fmt.Errorf("user not permitted to sign requests with signerName %q", old.Spec.SignerName))
 	}
 	return nil
