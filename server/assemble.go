@@ -118,7 +118,7 @@ func (s *Server) store(ctx context.Context, c CompletedOptions, config *generica
 		return fmt.Errorf("storage: %w", err)
 	}
 	if s.etcd != nil {
-		s.startMonitor()
+		s.startMonitor(ctx)
 	}
 	return nil
 }

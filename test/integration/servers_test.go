@@ -281,3 +281,27 @@ func TestMetricsAfterStop(t *testing.T) {
 		t.Errorf("metrics: %d, %v", got.code, err)
 	}
 }
+
+// TestMetricsWhileStopping asks for them, which are those of all servers of the
+// process, while servers stop.
+func TestMetricsWhileStopping(t *testing.T) {
+	t.Parallel()
+	for range 3 {
+		server := stoatest.Start(t)
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			server.Stop()
+		}()
+		for done := false; !done; {
+			select {
+			case <-stopped:
+				done = true
+			default:
+				if got := do(t, request{path: "/metrics"}); got.code != 200 {
+					t.Errorf("metrics: %d", got.code)
+				}
+			}
+		}
+	}
+}
