@@ -142,7 +142,7 @@ func TestSecrets(t *testing.T) {
 			}
 		})
 	}
-	path := filepath.Join("..", "..", "examples", "audit-policy.yaml")
+	path := filepath.Join("..", "..", "examples", "audit", "policy.yaml")
 	p, err := auditpolicy.New(path)
 	if err != nil {
 		t.Fatal(err)

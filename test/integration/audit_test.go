@@ -150,7 +150,7 @@ func TestAuditSecrets(t *testing.T) {
 	t.Parallel()
 	const users = "users.csv"
 	passwords := secretFile(t, users, passwordLine(t, "wonderland", "alice,1"))
-	policy, err := os.ReadFile("../../examples/audit-policy.yaml")
+	policy, err := os.ReadFile("../../examples/audit/policy.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
