@@ -61,8 +61,9 @@ func NewChain(modes map[string]Mode, server string, c *apiserver.AuthorizationCo
 }
 
 func (c *Chain) replace(configuration *apiserver.AuthorizationConfiguration) error {
+	// No authorizer of a configuration can have a name with a colon.
 	all := []union.NamedAuthorizer{{
-		AuthorizerName: "masters", Authorizer: authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup),
+		AuthorizerName: user.SystemPrivilegedGroup, Authorizer: authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup),
 	}}
 	var rules []authorizer.RuleResolver
 	for _, a := range configuration.Authorizers {

@@ -30,6 +30,7 @@ import (
 	"k8s.io/apiserver/pkg/server/filters"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/authn/certificate"
 	"github.com/stoa-project/stoa/registry/kind"
@@ -125,6 +126,10 @@ func (s *Server) authenticate(ctx context.Context, c CompletedOptions, config *g
 	methods = append(methods, onlyHeader(bearertoken.New(known)), websocket.NewProtocolAuthenticator(known))
 	config.Authentication.Authenticator = union.New(methods...)
 	open := apiserver.AnonymousAuthConfig{Enabled: c.Authentication.Anonymous}
+	if open.Enabled && c.Authorization.allowsAll() {
+		klog.FromContext(ctx).Info("AnonymousAuth is not allowed with the AlwaysAllow authorizer. Resetting AnonymousAuth to false. You should use a different authorizer")
+		open.Enabled = false
+	}
 	if file.Configuration != nil && file.Configuration.Anonymous != nil {
 		open = *file.Configuration.Anonymous
 	}

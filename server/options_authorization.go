@@ -176,6 +176,11 @@ func (o *AuthorizationOptions) ValidateModes() []error {
 	return errs
 }
 
+// allowsAll says whether the flags let everybody do everything.
+func (o *AuthorizationOptions) allowsAll() bool {
+	return o.ConfigFile == "" && slices.Contains(o.Modes, ModeAlwaysAllow)
+}
+
 // configuration says the same as the flags.
 func (o *AuthorizationOptions) configuration() *apiserver.AuthorizationConfiguration {
 	out := &apiserver.AuthorizationConfiguration{}

@@ -49,7 +49,8 @@ type List struct {
 // else in another one.
 func (l *List) Kind(version schema.GroupVersion, kind string) (Resource, bool) {
 	found := l.kinds[version.WithKind(kind).GroupKind()]
-	if len(found) == 0 {
+	// What a version that does not answer has, another one may lack.
+	if _, unknown := l.failed[version]; unknown || len(found) == 0 {
 		return Resource{}, false
 	}
 	if i := slices.IndexFunc(found, func(r Resource) bool { return r.Version == version.Version }); i > 0 {

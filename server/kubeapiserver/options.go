@@ -145,7 +145,6 @@ func (o *Options) Warnings() []string {
 			out = append(out, fmt.Sprintf("--%s has no effect yet", f.Name))
 		}
 	})
-	access := o.Server.Authorization
 	admission := o.Server.Admission
 	if names := slices.DeleteFunc(missingDefaults(admission.Plugins.Registered()), func(name string) bool {
 		return slices.Contains(admission.EnablePlugins, name) || slices.Contains(admission.DisablePlugins, name)
@@ -163,10 +162,6 @@ func (o *Options) Warnings() []string {
 	}
 	admission.EnablePlugins = slices.DeleteFunc(admission.EnablePlugins, missing)
 	admission.DisablePlugins = slices.DeleteFunc(admission.DisablePlugins, missing)
-	if o.Server.Authentication.Anonymous && access.ConfigFile == "" && slices.Contains(access.Modes, modeAllow) {
-		o.Server.Authentication.Anonymous = false
-		out = append(out, "AnonymousAuth is not allowed with the AlwaysAllow authorizer. Resetting AnonymousAuth to false. You should use a different authorizer")
-	}
 	return out
 }
 

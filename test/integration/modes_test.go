@@ -16,6 +16,8 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
@@ -57,6 +59,14 @@ func TestModes(t *testing.T) {
 			}
 			if _, err := defaultConfigMaps(t, server).List(t.Context(), metav1.ListOptions{}); err != nil {
 				t.Errorf("the administrator: %v", err)
+			}
+			// Nobody is let in without a name where everybody may do everything.
+			nobody, err := kubernetes.NewForConfig(rest.AnonymousClientConfig(server.Config()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = nobody.CoreV1().ConfigMaps("default").List(t.Context(), metav1.ListOptions{}); err == nil {
+				t.Error("anybody may list config maps")
 			}
 		})
 	}
