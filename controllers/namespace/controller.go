@@ -61,8 +61,12 @@ func New(server work.Server) (func(context.Context), error) {
 		c.queue = work.NewQueue(queueName, c.sync)
 		c.queue.Workers = workers
 		_, err := namespaces.AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc:    c.changed,
-			UpdateFunc: func(_, obj any) { c.changed(obj) },
+			AddFunc: c.changed,
+			UpdateFunc: func(old, obj any) {
+				if !onlyStatus(old, obj) {
+					c.changed(obj)
+				}
+			},
 			DeleteFunc: c.gone,
 		})
 		if err != nil {
@@ -71,6 +75,15 @@ func New(server work.Server) (func(context.Context), error) {
 		}
 		c.queue.Run(ctx, namespaces)
 	}, nil
+}
+
+// onlyStatus says whether an update of a namespace that is being deleted only tells how
+// far that is. The controller writes that itself, and must not hurry because of it.
+func onlyStatus(old, obj any) bool {
+	before, wasOne := old.(*corev1.Namespace)
+	now, isOne := obj.(*corev1.Namespace)
+	return wasOne && isOne && before.ResourceVersion != now.ResourceVersion && before.DeletionTimestamp != nil &&
+		slices.Equal(before.Finalizers, now.Finalizers) && slices.Equal(before.Spec.Finalizers, now.Spec.Finalizers)
 }
 
 func (c *controller) changed(obj any) {
