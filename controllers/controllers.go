@@ -34,14 +34,12 @@ type Controller struct {
 	// served: its informers would wait for it without end.
 	Needs []schema.GroupVersionResource
 	// New makes it; informers are started after that.
-	New func(work.Server) (run func(context.Context), err error)
+	New func(work.Server) (run func(context.Context))
 }
 
 // plain is New of a controller that needs a client and informers alone.
-func plain(build func(kubernetes.Interface, informers.SharedInformerFactory) func(context.Context)) func(work.Server) (func(context.Context), error) {
-	return func(server work.Server) (func(context.Context), error) {
-		return build(server.Client, server.Informers), nil
-	}
+func plain(build func(kubernetes.Interface, informers.SharedInformerFactory) func(context.Context)) func(work.Server) func(context.Context) {
+	return func(server work.Server) func(context.Context) { return build(server.Client, server.Informers) }
 }
 
 // Table returns all controllers.

@@ -9,15 +9,21 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 
 	"github.com/stoa-project/stoa/controllers"
+	"github.com/stoa-project/stoa/controllers/catalog"
 	"github.com/stoa-project/stoa/controllers/work"
 )
 
 // addControllers adds the hooks that start the controllers. Readiness does not wait
 // for what they do.
 func (s *Server) addControllers(c CompletedOptions, config *genericapiserver.Config, factory informers.SharedInformerFactory, all stores) error {
+	served, err := catalog.New(config.LoopbackClientConfig)
+	if err != nil {
+		return err
+	}
 	for _, controller := range controllers.Table() {
 		if !c.Controllers.Enabled(controller.Name) || !servesAll(c.Groups, config, controller.Needs) {
 			continue
@@ -27,10 +33,14 @@ func (s *Server) addControllers(c CompletedOptions, config *genericapiserver.Con
 		if err != nil {
 			return fmt.Errorf("loopback client: %w", err)
 		}
-		run, err := controller.New(work.Server{Config: loopback, Client: client, Informers: factory, Local: all.local, Charges: c.Admission.charges})
+		names, err := metadata.NewForConfig(loopback)
 		if err != nil {
-			return fmt.Errorf("%s: %w", controller.Name, err)
+			return fmt.Errorf("loopback client: %w", err)
 		}
+		run := controller.New(work.Server{
+			Client: client, Metadata: names, Catalog: served,
+			Informers: factory, Local: all.local, Charges: c.Admission.charges,
+		})
 		err = s.generic.AddPostStartHook("start-"+controller.Name, func(hook genericapiserver.PostStartHookContext) error {
 			if hook.Err() == nil { // it has nothing to end before it runs
 				go run(hook)

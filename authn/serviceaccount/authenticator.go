@@ -16,7 +16,6 @@ import (
 	"k8s.io/apiserver/pkg/audit"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/serviceaccount"
-	tokenunion "k8s.io/apiserver/pkg/authentication/token/union"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/utils/clock"
 
@@ -72,15 +71,36 @@ func New(config Config) authenticator.Token {
 	}
 	inSecret, isBound := &verifier{Config: config, issuers: []string{legacyIssuer}}, &verifier{Config: config, issuers: config.Issuers}
 	inSecret.judge, isBound.judge = inSecret.judgeLegacy, isBound.judgeBound
-	return tokenunion.New(inSecret, isBound)
+	return verifiers{inSecret, isBound}
 }
+
+// verifiers believe what the first of those believes who knows the issuer.
+type verifiers []*verifier
 
 // AuthenticateToken implements authenticator.Token. A token that is not of the issuers
 // is left to others.
-func (v *verifier) AuthenticateToken(ctx context.Context, token string) (*authenticator.Response, bool, error) {
-	if claims, ok := unverified.Read(token); !ok || !slices.Contains(v.issuers, claims.Issuer) {
+func (all verifiers) AuthenticateToken(ctx context.Context, token string) (*authenticator.Response, bool, error) {
+	claims, ok := unverified.Read(token)
+	if !ok {
 		return nil, false, nil
 	}
+	var errs []error
+	for _, v := range all {
+		if !slices.Contains(v.issuers, claims.Issuer) {
+			continue
+		}
+		response, ok, err := v.authenticate(ctx, token)
+		if ok && err == nil {
+			return response, true, nil
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return nil, false, utilerrors.NewAggregate(errs)
+}
+
+func (v *verifier) authenticate(ctx context.Context, token string) (*authenticator.Response, bool, error) {
 	parsed, err := jwt.ParseSigned(token, algorithms())
 	if err != nil {
 		return nil, false, nil //nolint:nilerr // others may know what to do with it

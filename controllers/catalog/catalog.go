@@ -59,6 +59,15 @@ func (l *List) Kind(version schema.GroupVersion, kind string) (Resource, bool) {
 	return found[0], true
 }
 
+// Resource returns a resource in the version that the server prefers.
+func (l *List) Resource(resource schema.GroupResource) (Resource, bool) {
+	i := slices.IndexFunc(l.Resources, func(r Resource) bool { return r.GroupResource() == resource })
+	if i < 0 {
+		return Resource{}, false
+	}
+	return l.Resources[i], true
+}
+
 // Failed says whether the server does not know what a group has in one of its versions.
 func (l *List) Failed(group string) bool {
 	for version := range l.failed {
@@ -82,10 +91,9 @@ type Catalog struct {
 	client *http.Client
 	host   string
 
-	mu   sync.Mutex // guards what follows, and has one ask at a time
-	core document
-	rest document
-	list *List
+	mu        sync.Mutex // guards what follows, and has one ask at a time
+	documents []document
+	list      *List // nil if a document has changed since
 }
 
 // document is an answer of discovery, and what was in it.
@@ -101,23 +109,24 @@ func New(config *rest.Config) (*Catalog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client for discovery: %w", err)
 	}
-	return &Catalog{client: client, host: config.Host, core: document{path: "/api"}, rest: document{path: "/apis"}}, nil
+	return &Catalog{client: client, host: config.Host, documents: []document{{path: "/api"}, {path: "/apis"}}}, nil
 }
 
 // Get returns what the server serves now: the list of the call before if it still is.
 func (c *Catalog) Get(ctx context.Context) (*List, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	core, err := c.fetch(ctx, &c.core)
-	if err != nil {
-		return nil, err
+	for i := range c.documents {
+		changed, err := c.fetch(ctx, &c.documents[i])
+		if err != nil {
+			return nil, err
+		}
+		if changed {
+			c.list = nil
+		}
 	}
-	others, err := c.fetch(ctx, &c.rest)
-	if err != nil {
-		return nil, err
-	}
-	if core || others || c.list == nil {
-		c.list = newList(c.core, c.rest)
+	if c.list == nil {
+		c.list = newList(c.documents)
 	}
 	return c.list, nil
 }
@@ -175,7 +184,7 @@ func (d *document) read(gv schema.GroupVersion, version apidiscoveryv2.APIVersio
 	}
 }
 
-func newList(documents ...document) *List {
+func newList(documents []document) *List {
 	l := &List{kinds: map[schema.GroupKind][]Resource{}, failed: map[schema.GroupVersion]error{}}
 	seen := map[schema.GroupResource]bool{}
 	for _, d := range documents {

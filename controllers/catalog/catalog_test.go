@@ -102,12 +102,18 @@ func TestCatalog(t *testing.T) {
 		t.Errorf("error %v, want %s", err, failed)
 	}
 
+	before := answers.rest.Load()
+	answers.core.Store(group("", version("v1", "Current", things+","+nodes)))
 	answers.rest.Store("broken")
 	if _, err := served.Get(t.Context()); err == nil || err.Error() != "discovery: /apis answered 500 Internal Server Error" {
 		t.Errorf("error %v", err)
 	}
+	answers.rest.Store(before)
+	if _, ok := get(t, served).Resource(schema.GroupResource{Resource: "things"}); !ok {
+		t.Error("what changed while another document could not be read is lost")
+	}
 	answers.rest.Store("")
-	if list = get(t, served); list.Err() != nil || len(list.Resources) != 1 {
+	if list = get(t, served); list.Err() != nil || len(list.Resources) != 2 {
 		t.Errorf("without the other groups: %v, %v", list.Resources, list.Err())
 	}
 }

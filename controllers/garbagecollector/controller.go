@@ -16,7 +16,6 @@ package garbagecollector
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -79,18 +78,10 @@ type controller struct {
 }
 
 // New returns the controller: a function that works until its context ends.
-func New(server work.Server) (func(context.Context), error) {
-	client, err := metadata.NewForConfig(server.Config)
-	if err != nil {
-		return nil, fmt.Errorf("client for metadata: %w", err)
-	}
-	served, err := catalog.New(server.Config)
-	if err != nil {
-		return nil, err
-	}
+func New(server work.Server) func(context.Context) {
 	return func(ctx context.Context) {
 		c := &controller{
-			client: server.Client, metadata: client, catalog: served, local: server.Local,
+			client: server.Client, metadata: server.Metadata, catalog: server.Catalog, local: server.Local,
 			changed: make(chan struct{}, 1), sources: map[schema.GroupResource]*source{},
 		}
 		c.deletes, c.orphans = work.NewQueue(deleteQueue, c.check), work.NewQueue(orphanQueue, c.orphan)
@@ -100,7 +91,7 @@ func New(server work.Server) (func(context.Context), error) {
 			func(uid types.UID) { c.deletes.AddAfter(string(uid), lag) },
 			func(uid types.UID) { c.orphans.AddAfter(string(uid), lag) })
 		c.run(ctx)
-	}, nil
+	}
 }
 
 func (c *controller) run(ctx context.Context) {

@@ -46,18 +46,10 @@ type controller struct {
 
 // New returns the controller: a function that works until its context ends. The
 // informers must be started after New.
-func New(server work.Server) (func(context.Context), error) {
-	client, err := metadata.NewForConfig(server.Config)
-	if err != nil {
-		return nil, fmt.Errorf("client for metadata: %w", err)
-	}
-	served, err := catalog.New(server.Config)
-	if err != nil {
-		return nil, err
-	}
+func New(server work.Server) func(context.Context) {
 	namespaces := server.Informers.Core().V1().Namespaces().Informer()
 	return func(ctx context.Context) {
-		c := &controller{client: server.Client, metadata: client, catalog: served}
+		c := &controller{client: server.Client, metadata: server.Metadata, catalog: server.Catalog}
 		c.queue = work.NewQueue(queueName, c.sync)
 		c.queue.Workers = workers
 		_, err := namespaces.AddEventHandler(cache.ResourceEventHandlerFuncs{
@@ -74,7 +66,7 @@ func New(server work.Server) (func(context.Context), error) {
 			return
 		}
 		c.queue.Run(ctx, namespaces)
-	}, nil
+	}
 }
 
 // onlyStatus says whether an update of a namespace that is being deleted only tells how

@@ -25,7 +25,6 @@ import (
 	apiquota "k8s.io/apiserver/pkg/quota/v1"
 	"k8s.io/apiserver/pkg/quota/v1/generic"
 	corelisters "k8s.io/client-go/listers/core/v1"
-	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
@@ -52,14 +51,13 @@ type controller struct {
 	quotas  corelisters.ResourceQuotaLister
 	queue   *work.Queue // of the keys of quotas
 	running sync.WaitGroup
-	names   metadata.Interface // from the first quota on
 
 	lock     sync.Mutex
 	monitors map[schema.GroupResource]*monitor
 }
 
 // New returns the controller: a function that works until its context ends.
-func New(server work.Server) (func(context.Context), error) {
+func New(server work.Server) func(context.Context) {
 	informer := server.Informers.Core().V1().ResourceQuotas()
 	shared := informer.Informer()
 	return func(ctx context.Context) {
@@ -81,7 +79,7 @@ func New(server work.Server) (func(context.Context), error) {
 		c.queue.Run(ctx, shared)
 		_ = shared.RemoveEventHandler(registration)
 		c.running.Wait()
-	}, nil
+	}
 }
 
 func (c *controller) enqueue(obj any) {

@@ -17,13 +17,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	apiquota "k8s.io/apiserver/pkg/quota/v1"
 	"k8s.io/apiserver/pkg/quota/v1/generic"
-	"k8s.io/client-go/discovery"
 	coreinformers "k8s.io/client-go/informers/core/v1"
-	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/metadata/metadatainformer"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/stoa-project/stoa/admission/quota"
+	"github.com/stoa-project/stoa/controllers/catalog"
 )
 
 // monitor watches for objects of a resource that go, or use something else.
@@ -37,32 +36,27 @@ type monitor struct {
 // watch makes sure that all is watched that a quota limits, and returns the evaluators
 // that count it, and whether there is one for all that it names.
 func (c *controller) watch(ctx context.Context, q *corev1.ResourceQuota) (evaluators []apiquota.Evaluator, all bool, err error) {
-	if c.names == nil {
-		if c.names, err = metadata.NewForConfig(c.server.Config); err != nil {
-			return nil, false, err
-		}
-	}
 	devices := &quota.Devices{Client: c.server.Client, Done: ctx.Done()}
 	list := func(resource schema.GroupVersionResource) generic.ListFuncByNamespace {
 		return func(namespace string) ([]runtime.Object, error) { return c.list(ctx, resource, namespace) }
 	}
 	all = true
-	var served map[schema.GroupResource]schema.GroupVersionResource
+	var served *catalog.List
 	for _, e := range limiting(q, devices, list) {
 		resource := e.GroupResource()
 		known := c.known(resource)
 		if known == nil {
 			if served == nil {
-				if served, err = c.discover(); err != nil {
+				if served, err = c.server.Catalog.Get(ctx); err != nil {
 					return nil, false, err
 				}
 			}
-			version, ok := served[resource]
-			if !ok {
+			found, ok := served.Resource(resource)
+			if !ok || !found.Namespaced || !found.Can("create", "list", "watch", "delete") {
 				all = false
 				continue
 			}
-			if known, err = c.monitor(ctx, version, e); err != nil {
+			if known, err = c.monitor(ctx, found.GroupVersionResource, e); err != nil {
 				return nil, false, err
 			}
 		}
@@ -113,24 +107,6 @@ func (c *controller) known(resource schema.GroupResource) *monitor {
 	return c.monitors[resource]
 }
 
-// discover returns the resources that are served and can be counted.
-func (c *controller) discover() (map[schema.GroupResource]schema.GroupVersionResource, error) {
-	lists, err := discovery.ServerPreferredNamespacedResources(c.server.Client.Discovery())
-	if err != nil && !discovery.IsGroupDiscoveryFailedError(err) { // others are known
-		return nil, fmt.Errorf("discover what can be counted: %w", err)
-	}
-	lists = discovery.FilteredBy(discovery.SupportsAllVerbs{Verbs: []string{"create", "list", "watch", "delete"}}, lists)
-	resources, err := discovery.GroupVersionResources(lists)
-	if err != nil {
-		return nil, fmt.Errorf("discover what can be counted: %w", err)
-	}
-	out := map[schema.GroupResource]schema.GroupVersionResource{}
-	for resource := range resources {
-		out[resource.GroupResource()] = resource
-	}
-	return out, nil
-}
-
 // monitor begins to watch a resource.
 func (c *controller) monitor(ctx context.Context, resource schema.GroupVersionResource, e apiquota.Evaluator) (*monitor, error) {
 	ctx, stop := context.WithCancel(ctx)
@@ -144,7 +120,7 @@ func (c *controller) monitor(ctx context.Context, resource schema.GroupVersionRe
 	case schema.GroupResource{Resource: "persistentvolumeclaims"}:
 		m.informer = coreinformers.NewPersistentVolumeClaimInformer(c.server.Client, all, 0, nil)
 	default:
-		m.informer = metadatainformer.NewFilteredMetadataInformer(c.names, resource, all, 0, nil, nil).Informer()
+		m.informer = metadatainformer.NewFilteredMetadataInformer(c.server.Metadata, resource, all, 0, nil, nil).Informer()
 	}
 	if err := m.informer.SetTransform(remember); err != nil {
 		stop()
@@ -257,7 +233,7 @@ func (c *controller) list(ctx context.Context, resource schema.GroupVersionResou
 		if m == nil {
 			return nil, fmt.Errorf("%s is not served", resource.GroupResource())
 		}
-		list, err = c.names.Resource(m.resource).Namespace(namespace).List(ctx, options)
+		list, err = c.server.Metadata.Resource(m.resource).Namespace(namespace).List(ctx, options)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", resource.GroupResource(), err)

@@ -7,17 +7,21 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/stoa-project/stoa/admission/quota"
+	"github.com/stoa-project/stoa/controllers/catalog"
 )
 
 // Server is what a controller has of the server that it runs in.
 type Server struct {
-	// Config and Client have every right; their requests are not throttled.
-	Config *rest.Config
-	Client kubernetes.Interface
+	// Client has every right; its requests are not throttled. Metadata is the same for
+	// what all objects have.
+	Client   kubernetes.Interface
+	Metadata metadata.Interface
+	// Catalog is what the server serves.
+	Catalog *catalog.Catalog
 	// Informers are shared. Those that a controller asks for before it runs are started.
 	Informers informers.SharedInformerFactory
 	// Local lists and watches a resource in the stores of the process, without requests
