@@ -60,6 +60,8 @@ const (
 	PodLevelResources featuregate.Feature = "PodLevelResources"
 	// PodLogsQuerySplitStreams lets a reader of a log choose stdout or stderr.
 	PodLogsQuerySplitStreams featuregate.Feature = "PodLogsQuerySplitStreams"
+	// PodTopologyLabelsAdmission gives pods the zone and the region of their node.
+	PodTopologyLabelsAdmission featuregate.Feature = "PodTopologyLabelsAdmission"
 	// PortForwardWebsockets carries port-forward in WebSockets.
 	PortForwardWebsockets featuregate.Feature = "PortForwardWebsockets"
 	// MutablePVNodeAffinity lets the node affinity of a persistent volume change.

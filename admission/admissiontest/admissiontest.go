@@ -6,6 +6,8 @@ package admissiontest
 
 import (
 	"context"
+	"io"
+	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,8 +18,12 @@ import (
 	genericadmissioninitializer "k8s.io/apiserver/pkg/admission/initializer"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/component-base/featuregate"
+
+	_ "github.com/stoa-project/stoa/features" // the gates
 )
 
 // Plugin is a plugin with what it reads.
@@ -26,6 +32,10 @@ type Plugin struct {
 	Objects []runtime.Object
 	// Allow says what a user may do; nil allows nothing.
 	Allow func(authorizer.Attributes) bool
+	// Config is the plugin's part of the configuration file.
+	Config string
+	// Gates are the feature gates; nil has the defaults.
+	Gates featuregate.FeatureGate
 
 	made   admission.Interface
 	client *fake.Clientset
@@ -49,7 +59,14 @@ func Start(t testing.TB, register func(*admission.Plugins), p Plugin) *Plugin {
 	mapper.Add(schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, meta.RESTScopeNamespace)
 	mapper.Add(schema.GroupVersionKind{Version: "v1", Kind: "Node"}, meta.RESTScopeRoot)
 	var err error
-	p.made, err = plugins.InitPlugin(name, nil, genericadmissioninitializer.New(p.client, nil, factory, rules, nil, nil, t.Context().Done(), mapper))
+	if p.Gates == nil {
+		p.Gates = utilfeature.DefaultFeatureGate
+	}
+	var config io.Reader
+	if p.Config != "" {
+		config = strings.NewReader(p.Config)
+	}
+	p.made, err = plugins.InitPlugin(name, config, genericadmissioninitializer.New(p.client, nil, factory, rules, p.Gates, nil, t.Context().Done(), mapper))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,8 +86,14 @@ func (p *Plugin) Client() *fake.Clientset { return p.client }
 // Request is a write.
 type Request struct {
 	Obj, Old    runtime.Object // without Old it creates
+	Kind        schema.GroupVersionKind
 	Resource    schema.GroupVersionResource
 	Subresource string
+	// Operation is what it does if it neither creates nor updates.
+	Operation admission.Operation
+	// User is who does it; jane unless set.
+	User   user.Info
+	DryRun bool
 }
 
 // Do has the plugin see a request: first to change it, then to judge it.
@@ -79,7 +102,13 @@ func (p *Plugin) Do(ctx context.Context, r Request) error {
 	if r.Old != nil {
 		operation = admission.Update
 	}
-	a := admission.NewAttributesRecord(r.Obj, r.Old, schema.GroupVersionKind{}, "n", name, r.Resource, r.Subresource, operation, nil, false, &user.DefaultInfo{Name: "jane"})
+	if r.Operation != "" {
+		operation = r.Operation
+	}
+	if r.User == nil {
+		r.User = &user.DefaultInfo{Name: "jane"}
+	}
+	a := admission.NewAttributesRecord(r.Obj, r.Old, r.Kind, "n", name, r.Resource, r.Subresource, operation, nil, r.DryRun, r.User)
 	if !p.made.Handles(operation) {
 		return nil
 	}
