@@ -212,6 +212,8 @@ func TestBadAdmissionConfig(t *testing.T) {
 		"no file": {"PodNodeSelector", head + "- {name: PodNodeSelector, path: missing.yaml}", "--admission-control-config-file=FILE: configuration of PodNodeSelector: open DIR/missing.yaml: no such file or directory"},
 		"a field": {"EventRateLimit", head + "- {name: EventRateLimit, configuration: {apiVersion: eventratelimit.admission.k8s.io/v1alpha1, kind: Configuration, limits: [{type: User, qps: 1}]}}",
 			`admission, with --admission-control-config-file=FILE: couldn't init admission plugin "EventRateLimit": limits[0].burst: Invalid value: 0: must be positive`},
+		"the old form": {"PodNodeSelector", "podNodeSelectorPluginConfig: {team: 'a in (b)'}",
+			`admission, with --admission-control-config-file=FILE: couldn't init admission plugin "PodNodeSelector": configuration: podNodeSelectorPluginConfig.team: invalid selector: [a in (b)]`},
 		"no kind": {"PodTolerationRestriction", head + "- {name: PodTolerationRestriction, configuration: {default: []}}",
 			`admission, with --admission-control-config-file=FILE: couldn't init admission plugin "PodTolerationRestriction": configuration: apiVersion must be "podtolerationrestriction.admission.k8s.io/v1alpha1" and kind "Configuration", not "" and ""`},
 	} {
