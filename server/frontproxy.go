@@ -6,7 +6,6 @@ package server
 import (
 	"bytes"
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -17,6 +16,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/authenticatorfactory"
 	"k8s.io/apiserver/pkg/authentication/group"
 	"k8s.io/apiserver/pkg/authentication/request/headerrequest"
+	"k8s.io/apiserver/pkg/authentication/request/union"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/klog/v2"
@@ -40,16 +40,32 @@ type frontProxy struct {
 	certFile, keyFile string
 	// authority renews the pair; nil if the user brought one, and without a data folder.
 	authority *pki.CA
-	// trusted says who may vouch, in which headers; nil if nobody may.
+	// trusted says in which headers others may vouch, and what aggregated servers are told
+	// of who may; nil if nobody may.
 	trusted *authenticatorfactory.RequestHeaderConfig
+	// vouchers are who may vouch to this server.
+	vouchers []voucher
+}
+
+// voucher is an authority, and whom of those with its certificates to believe: a name
+// means something only to who gives it.
+type voucher struct {
+	ca    dynamiccertificates.CAContentProvider
+	names headerrequest.StaticStringSlice // none: all
 }
 
 // newFrontProxy loads the certificates, and makes those that are missing. remove
 // undoes what must not outlive the server.
 func newFrontProxy(ctx context.Context, c CompletedOptions) (_ *frontProxy, remove func(), err error) {
 	p, remove := &frontProxy{certFile: c.Aggregation.ProxyClientCertFile, keyFile: c.Aggregation.ProxyClientKeyFile}, func() {}
-	names := slices.Clone(c.Authentication.RequestHeader.AllowedNames)
-	var cas []dynamiccertificates.CAContentProvider
+	o := c.Authentication.RequestHeader
+	if o.ClientCAFile != "" {
+		given, err := dynamiccertificates.NewDynamicCAContentFromFile("request-header", o.ClientCAFile)
+		if err != nil {
+			return nil, remove, fmt.Errorf("--requestheader-client-ca-file: %w", err)
+		}
+		p.vouchers = append(p.vouchers, voucher{given, o.AllowedNames})
+	}
 	if c.Aggregation.Enabled && p.certFile == "" {
 		var ca []byte
 		if ca, remove, err = p.issue(ctx, c); err != nil {
@@ -59,27 +75,35 @@ func newFrontProxy(ctx context.Context, c CompletedOptions) (_ *frontProxy, remo
 		if err != nil {
 			return nil, remove, err
 		}
-		cas = append(cas, own)
-		if len(names) > 0 || c.Authentication.RequestHeader.ClientCAFile == "" {
-			names = append(names, frontProxyName)
+		names := headerrequest.StaticStringSlice{frontProxyName}
+		if o.ClientCAFile == "" { // then the names can be of no other authority
+			names = append(slices.Clone(o.AllowedNames), names...)
 		}
+		p.vouchers = append(p.vouchers, voucher{own, names})
 	}
-	if file := c.Authentication.RequestHeader.ClientCAFile; file != "" {
-		given, err := dynamiccertificates.NewDynamicCAContentFromFile("request-header", file)
-		if err != nil {
-			return nil, remove, fmt.Errorf("--requestheader-client-ca-file: %w", err)
-		}
-		cas = append(cas, given)
-	}
-	if len(cas) > 0 {
-		o := c.Authentication.RequestHeader
-		p.trusted = &authenticatorfactory.RequestHeaderConfig{
-			UsernameHeaders: headerrequest.StaticStringSlice(o.UsernameHeaders), UIDHeaders: headerrequest.StaticStringSlice(o.UIDHeaders),
-			GroupHeaders: headerrequest.StaticStringSlice(o.GroupHeaders), ExtraHeaderPrefixes: headerrequest.StaticStringSlice(o.ExtraHeaderPrefixes),
-			CAContentProvider: dynamiccertificates.NewUnionCAContentProvider(cas...), AllowedClientNames: headerrequest.StaticStringSlice(names),
-		}
-	}
+	p.announce(o)
 	return p, remove, nil
+}
+
+// announce sets what aggregated servers are told. They know one list of names for all
+// authorities.
+func (p *frontProxy) announce(o *RequestHeaderOptions) {
+	if len(p.vouchers) == 0 {
+		return
+	}
+	var cas []dynamiccertificates.CAContentProvider
+	var names headerrequest.StaticStringSlice
+	for _, v := range p.vouchers {
+		cas, names = append(cas, v.ca), append(names, v.names...)
+	}
+	if slices.ContainsFunc(p.vouchers, func(v voucher) bool { return len(v.names) == 0 }) {
+		names = nil
+	}
+	p.trusted = &authenticatorfactory.RequestHeaderConfig{
+		UsernameHeaders: headerrequest.StaticStringSlice(o.UsernameHeaders), UIDHeaders: headerrequest.StaticStringSlice(o.UIDHeaders),
+		GroupHeaders: headerrequest.StaticStringSlice(o.GroupHeaders), ExtraHeaderPrefixes: headerrequest.StaticStringSlice(o.ExtraHeaderPrefixes),
+		CAContentProvider: dynamiccertificates.NewUnionCAContentProvider(cas...), AllowedClientNames: names,
+	}
 }
 
 // issue makes the pair of the proxy, and returns the certificate of who signed it. The
@@ -144,9 +168,12 @@ func (p *frontProxy) authenticate(config *genericapiserver.Config) ([]authentica
 		return nil, fmt.Errorf("request header CA: %w", err)
 	}
 	config.Authentication.RequestHeaderConfig = p.trusted
-	vouched := group.NewAuthenticatedGroupAdder(headerrequest.NewDynamicVerifyOptionsSecure(
-		func() (x509.VerifyOptions, bool) { return p.trusted.CAContentProvider.VerifyOptions() },
-		p.trusted.AllowedClientNames, p.trusted.UsernameHeaders, p.trusted.UIDHeaders, p.trusted.GroupHeaders, p.trusted.ExtraHeaderPrefixes))
+	methods := make([]authenticator.Request, len(p.vouchers))
+	for i, v := range p.vouchers {
+		methods[i] = headerrequest.NewDynamicVerifyOptionsSecure(v.ca.VerifyOptions, v.names,
+			p.trusted.UsernameHeaders, p.trusted.UIDHeaders, p.trusted.GroupHeaders, p.trusted.ExtraHeaderPrefixes)
+	}
+	vouched := group.NewAuthenticatedGroupAdder(union.New(methods...))
 	return []authenticator.Request{authenticator.RequestFunc(func(r *http.Request) (*authenticator.Response, bool, error) {
 		// Nearly no request has the header: the others need not have their certificate verified twice.
 		if !slices.ContainsFunc(p.trusted.UsernameHeaders.Value(), func(h string) bool { return r.Header.Get(h) != "" }) {
