@@ -5,8 +5,10 @@ package server
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -94,7 +96,9 @@ type patchAnswer struct {
 	http.ResponseWriter
 
 	code int
-	body bytes.Buffer
+	// body is what was held back, gzipped if its header said so.
+	body   bytes.Buffer
+	zipped bool
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -104,7 +108,13 @@ func (a *patchAnswer) WriteHeader(code int) {
 	}
 	if code != http.StatusUnprocessableEntity {
 		a.ResponseWriter.WriteHeader(code)
+		return
 	}
+	// The answer in its place says itself how it is encoded.
+	header := a.Header()
+	a.zipped = header.Get("Content-Encoding") == "gzip"
+	header.Del("Content-Encoding")
+	header.Del("Vary")
 }
 
 // Write implements http.ResponseWriter.
@@ -115,11 +125,29 @@ func (a *patchAnswer) Write(data []byte) (int, error) {
 	return a.ResponseWriter.Write(data)
 }
 
+// status is the answer that was held back.
+func (a *patchAnswer) status(codecs serializer.CodecFactory) (*metav1.Status, bool) {
+	body := io.Reader(&a.body)
+	if a.zipped {
+		plain, err := gzip.NewReader(body)
+		if err != nil {
+			return nil, false
+		}
+		body = plain
+	}
+	content, err := io.ReadAll(body)
+	if err != nil {
+		return nil, false
+	}
+	decoded, _, err := codecs.UniversalDeserializer().Decode(content, nil, nil)
+	status, ok := decoded.(*metav1.Status)
+	return status, ok && err == nil
+}
+
 // problem is the error of the answer, without the object.
 func (a *patchAnswer) problem(codecs serializer.CodecFactory) error {
-	decoded, _, err := codecs.UniversalDeserializer().Decode(a.body.Bytes(), nil, nil)
-	status, ok := decoded.(*metav1.Status)
-	if err != nil || !ok {
+	status, ok := a.status(codecs)
+	if !ok {
 		return apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "patch", schema.GroupResource{Resource: "secrets"}, "", "", 0, true)
 	}
 	if status.Details != nil {

@@ -4,6 +4,8 @@
 package integration
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,5 +48,37 @@ func TestPatchOfSecret(t *testing.T) {
 				t.Errorf("%s, %s (-want +got):\n%s", kind, patch, diff)
 			}
 		}
+	}
+}
+
+// TestPatchOfLargeSecret has an error in which the whole object would be: larger than what
+// is sent as it is. The answer is not compressed, and says so.
+func TestPatchOfLargeSecret(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "s"}, StringData: map[string]string{"key": strings.Repeat(plaintext, 10_000)}}
+	if _, err := admin(t).CoreV1().Secrets(namespace).Create(t.Context(), secret, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, encoding := range []string{"gzip", "identity"} {
+		got := do(t, request{
+			method: http.MethodPatch, path: "/api/v1/namespaces/" + namespace + "/secrets/s", body: []byte(`{"data":{"key2":"!"}}`),
+			header: map[string]string{"Content-Type": "application/merge-patch+json", "Accept-Encoding": encoding},
+		})
+		if in := got.header.Get("Content-Encoding"); in != "" || got.code != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %d, in %q, want it as it is", encoding, got.code, in)
+		}
+		const message = ` "" is invalid: patch: Invalid value: "<secret contents redacted>": illegal base64 data at input byte 0`
+		if diff := cmp.Diff(message, got.status(t).Message); diff != "" {
+			t.Errorf("%s: (-want +got):\n%.1000s", encoding, diff)
+		}
+	}
+	// What is allowed may be compressed.
+	got := do(t, request{
+		method: http.MethodPatch, path: "/api/v1/namespaces/" + namespace + "/secrets/s", body: []byte(`{"metadata":{"labels":{"a":"b"}}}`),
+		header: map[string]string{"Content-Type": "application/merge-patch+json", "Accept-Encoding": "gzip"},
+	})
+	if in := got.header.Get("Content-Encoding"); in != "gzip" || got.code != http.StatusOK {
+		t.Errorf("%d, in %q, want it in gzip", got.code, in)
 	}
 }
