@@ -6,13 +6,17 @@ package reload_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/reload"
 )
@@ -75,6 +79,96 @@ func TestFollow(t *testing.T) {
 				}
 				if diff := cmp.Diff(tc.done, done); diff != "" {
 					t.Errorf("done (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// TestRetry tries again what was refused, until it is used.
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	errLacks := errors.New("lacks something")
+	for name, tc := range map[string]struct {
+		err  error
+		want []time.Duration // tries since the change
+	}{
+		"lacks something": {errLacks, []time.Duration{2 * time.Second, 62 * time.Second, 122 * time.Second}},
+		"changes":         {fmt.Errorf("%w: %w", reload.ErrChanged, errLacks), []time.Duration{2 * time.Second, 3 * time.Second, 4 * time.Second}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "file")
+				write(t, path, "two")
+				var tries []time.Duration
+				var done []error
+				began := time.Now()
+				file := reload.File{
+					Flag: "--file", Path: path,
+					Use: func(context.Context, []byte) error {
+						tries = append(tries, time.Since(began))
+						if len(tries) < len(tc.want) {
+							return tc.err
+						}
+						return nil
+					},
+					Done: func(_ []byte, err error) { done = append(done, err) },
+				}
+				var log strings.Builder
+				logger := funcr.New(func(_, line string) { log.WriteString(line + "\n") }, funcr.Options{})
+				go file.Follow(klog.NewContext(t.Context(), logger), reload.Sum([]byte("one")))
+				<-time.After(time.Hour)
+				synctest.Wait()
+				if diff := cmp.Diff(tc.want, tries); diff != "" {
+					t.Errorf("tries (-want +got):\n%s", diff)
+				}
+				if len(done) != 3 || done[0] == nil || done[1] == nil || done[2] != nil {
+					t.Errorf("done %v", done)
+				}
+				if said := strings.Count(log.String(), tc.err.Error()); said != 1 {
+					t.Errorf("the log says it %d times, want once:\n%s", said, log.String())
+				}
+			})
+		})
+	}
+}
+
+// TestAwait waits for a check, and not for longer than the content is wanted.
+func TestAwait(t *testing.T) {
+	t.Parallel()
+	errIll := errors.New("not well")
+	for name, tc := range map[string]struct {
+		ill     int // checks that fail
+		content string
+		end     time.Duration
+		want    error
+		took    time.Duration
+	}{
+		"well":         {0, "one", time.Hour, nil, 0},
+		"well later":   {3, "one", time.Hour, nil, 3 * time.Second},
+		"another file": {1000, "two", time.Hour, reload.ErrChanged, time.Second},
+		"the end":      {1000, "one", 1500 * time.Millisecond, errIll, 1500 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "file")
+				write(t, path, tc.content)
+				ctx, stop := context.WithTimeout(t.Context(), tc.end)
+				defer stop()
+				began, ill := time.Now(), tc.ill
+				err := reload.File{Path: path}.Await(ctx, []byte("one"), func() error {
+					if ill--; ill >= 0 {
+						return errIll
+					}
+					return nil
+				})
+				if !errors.Is(err, tc.want) || tc.want != nil && !errors.Is(err, errIll) {
+					t.Errorf("error %v, want %v", err, tc.want)
+				}
+				if took := time.Since(began); took != tc.took {
+					t.Errorf("took %s, want %s", took, tc.took)
 				}
 			})
 		})

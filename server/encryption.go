@@ -5,9 +5,9 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/healthz"
@@ -18,10 +18,6 @@ import (
 	"github.com/stoa-project/stoa/authn/userfile"
 	"github.com/stoa-project/stoa/reload"
 )
-
-// probeInterval is how often the plugins of a changed file are asked whether they are
-// well.
-const probeInterval = time.Second
 
 // encryption is what the file of --encryption-provider-config says.
 type encryption struct {
@@ -87,18 +83,21 @@ func addHealthChecksWithoutLivez(config *genericapiserver.Config, checks []healt
 // follow uses what the file says when it has changed, until ctx ends. lifetime is that of
 // the stores.
 func (e *encryption) follow(ctx, lifetime context.Context, used reload.Digest) {
-	file := reload.File{
-		Flag: flagEncryption, Path: e.file, Read: userfile.Read,
-		Use: func(ctx context.Context, content []byte) error { return e.use(ctx, lifetime, content) },
-		Done: func(content []byte, err error) {
-			if err != nil {
-				metrics.RecordEncryptionConfigAutomaticReloadFailure(e.server)
-				return
-			}
-			metrics.RecordEncryptionConfigAutomaticReloadSuccess(e.server, hashOf(content))
-		},
+	file := e.source()
+	file.Use = func(ctx context.Context, content []byte) error { return e.use(ctx, lifetime, content) }
+	file.Done = func(content []byte, err error) {
+		if err != nil {
+			metrics.RecordEncryptionConfigAutomaticReloadFailure(e.server)
+			return
+		}
+		metrics.RecordEncryptionConfigAutomaticReloadSuccess(e.server, hashOf(content))
 	}
 	file.Follow(ctx, used)
+}
+
+// source is how the file is read.
+func (e *encryption) source() reload.File {
+	return reload.File{Flag: flagEncryption, Path: e.file, Read: userfile.Read}
 }
 
 // hashOf is how metrics name a content.
@@ -111,11 +110,18 @@ func (e *encryption) use(ctx, lifetime context.Context, content []byte) error {
 	}
 	loading, stop := context.WithCancel(lifetime)
 	loaded, err := encryptionconfig.LoadEncryptionConfig(loading, e.file, true, e.server)
-	if err == nil {
-		err = e.awaitPlugins(ctx, loaded)
+	switch {
+	case err != nil:
+	case loaded.EncryptionFileContentHash != hashOf(content): // it is read once more by upstream
+		err = reload.ErrChanged
+	default:
+		err = e.awaitPlugins(ctx, content, loaded)
 	}
 	if err != nil {
 		stop()
+		if errors.Is(err, reload.ErrChanged) {
+			return reload.ErrChanged
+		}
 		return encryptionError(e.file, err)
 	}
 	e.inUse.Set(loaded.Transformers, stop, loaded.HealthChecks[0], loaded.KMSCloseGracePeriod)
@@ -124,29 +130,19 @@ func (e *encryption) use(ctx, lifetime context.Context, content []byte) error {
 
 // awaitPlugins returns when the plugins are well, or with what is wrong with them when
 // nobody wants them any more.
-func (e *encryption) awaitPlugins(ctx context.Context, loaded *encryptionconfig.EncryptionConfiguration) error {
+func (e *encryption) awaitPlugins(ctx context.Context, content []byte, loaded *encryptionconfig.EncryptionConfiguration) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "/healthz/kms-providers", http.NoBody)
 	if err != nil {
 		return err
 	}
-	ticker := time.NewTicker(probeInterval)
-	defer ticker.Stop()
-	for reported := false; ; reported = true {
+	reported := false
+	return e.source().Await(ctx, content, func() error {
 		problem := loaded.HealthChecks[0].Check(request)
-		if problem == nil {
-			return nil
-		}
-		if !reported {
+		if problem != nil && !reported {
+			reported = true
 			klog.FromContext(ctx).Error(problem, "Encryption waits for the plugins of the changed file", "flag", flagEncryption, "file", e.file)
 			metrics.RecordEncryptionConfigAutomaticReloadFailure(e.server)
 		}
-		select {
-		case <-ctx.Done():
-			return problem
-		case <-ticker.C:
-		}
-		if now, err := encryptionconfig.GetEncryptionConfigHash(e.file); err == nil && now != loaded.EncryptionFileContentHash {
-			return problem
-		}
-	}
+		return problem
+	})
 }
