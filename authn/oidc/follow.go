@@ -6,6 +6,7 @@ package oidc
 import (
 	"context"
 	"reflect"
+	"time"
 
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -25,6 +26,10 @@ type File struct {
 	Configuration *apiserver.AuthenticationConfiguration
 }
 
+// readyWithin is how long a changed file has until the keys of all its issuers are there.
+// After that the change is reported as a failure; they are believed when they come.
+const readyWithin = time.Minute
+
 // Follow believes the issuers of a file, and those that it has when it changes, until
 // ctx ends. A file with a mistake, or one that changes who is anonymous, changes nothing,
 // and is told in the log and in metrics. flag names the file.
@@ -34,18 +39,21 @@ func (i *Issuers) Follow(ctx context.Context, flag string, f File) error {
 	}
 	metrics.RegisterMetrics()
 	metrics.RecordAuthenticationConfigLastConfigInfo(i.settings.Server, string(f.Data))
-	file := reload.File{
-		Flag: flag, Path: f.Path,
-		Use: func(ctx context.Context, content []byte) error {
-			return i.reload(ctx, content, f.Configuration.Anonymous)
-		},
-		Done: func(content []byte, err error) {
-			if err != nil {
-				metrics.RecordAuthenticationConfigAutomaticReloadFailure(i.settings.Server)
-				return
-			}
-			metrics.RecordAuthenticationConfigAutomaticReloadSuccess(i.settings.Server, string(content))
-		},
+	file := reload.File{Flag: flag, Path: f.Path}
+	file.Use = func(ctx context.Context, content []byte) error {
+		if err := i.reload(ctx, content, f.Configuration.Anonymous); err != nil {
+			return err
+		}
+		waiting, stop := context.WithTimeout(ctx, readyWithin)
+		defer stop()
+		return file.Await(waiting, content, i.ready)
+	}
+	file.Done = func(content []byte, err error) {
+		if err != nil {
+			metrics.RecordAuthenticationConfigAutomaticReloadFailure(i.settings.Server)
+			return
+		}
+		metrics.RecordAuthenticationConfigAutomaticReloadSuccess(i.settings.Server, string(content))
 	}
 	go file.Follow(ctx, reload.Sum(f.Data))
 	return nil

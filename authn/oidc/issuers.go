@@ -7,7 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -110,13 +112,27 @@ func (i *Issuers) Use(ctx context.Context, c *apiserver.AuthenticationConfigurat
 		}
 		next[config.Issuer.URL], made = fresh, append(made, fresh)
 	}
+	kept := map[string]*issuer{}
 	for _, fresh := range made {
-		fresh.before.Store(old[fresh.config.Issuer.URL].lastReady())
+		url := fresh.config.Issuer.URL
+		kept[url] = old[url].lastReady()
+		fresh.before.Store(kept[url])
 	}
 	i.current.Store(&next)
-	for url, gone := range old {
-		if next[url] == nil {
-			gone.end()
+	for url, gone := range old { // now that nobody asks them
+		if next[url] != gone {
+			gone.end(kept[url])
+		}
+	}
+	return nil
+}
+
+// ready says which of the issuers has no keys yet.
+func (i *Issuers) ready() error {
+	current := *i.current.Load()
+	for _, url := range slices.Sorted(maps.Keys(current)) {
+		if err := current[url].healthy(); err != nil {
+			return fmt.Errorf("issuer %q: %w", url, err)
 		}
 	}
 	return nil
@@ -171,7 +187,7 @@ func (o *issuer) authenticate(ctx context.Context, token string, claims unverifi
 			return before.authenticate(ctx, token, claims)
 		}
 		if o.before.CompareAndSwap(before, nil) {
-			before.end()
+			before.end(nil)
 		}
 	}
 	ask := o.remembered
@@ -188,20 +204,19 @@ func (o *issuer) authenticate(ctx context.Context, token string, claims unverifi
 // ready reports whether the keys are there.
 func (o *issuer) ready() bool { return o.healthy() == nil }
 
-// lastReady is the last configuration that has keys, nil if there is none. Those after it
-// end.
+// lastReady is the last configuration that has keys, nil if there is none.
 func (o *issuer) lastReady() *issuer {
 	for o != nil && !o.ready() {
-		o.stop()
-		o = o.before.Swap(nil)
+		o = o.before.Load()
 	}
 	return o
 }
 
-// end stops the fetching of keys.
-func (o *issuer) end() {
-	o.stop()
-	if before := o.before.Swap(nil); before != nil {
-		before.end()
+// end stops the fetching of keys by this configuration and those before it down to last,
+// which goes on.
+func (o *issuer) end(last *issuer) {
+	for o != nil && o != last {
+		o.stop()
+		o = o.before.Load()
 	}
 }

@@ -36,6 +36,7 @@ type Issuer struct {
 	key    *rsa.PrivateKey
 	keyID  int
 	broken bool
+	held   chan struct{} // nil unless answers wait
 	calls  map[string]int
 }
 
@@ -68,6 +69,15 @@ func (i *Issuer) Break(broken bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.broken = broken
+}
+
+// Hold lets requests wait for their answers until the result is called.
+func (i *Issuer) Hold() (release func()) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	held := make(chan struct{})
+	i.held = held
+	return func() { close(held) }
 }
 
 // Calls is how often a path was asked for.
@@ -120,8 +130,14 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	key, id := i.Key()
 	i.mu.Lock()
 	i.calls[r.URL.Path]++
-	broken := i.broken
+	broken, held := i.broken, i.held
 	i.mu.Unlock()
+	if held != nil {
+		select {
+		case <-held:
+		case <-r.Context().Done():
+		}
+	}
 	var answer any
 	switch {
 	case broken:
