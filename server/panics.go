@@ -17,12 +17,15 @@ func handlerChain(handler http.Handler, config *genericapiserver.Config) http.Ha
 	return answerPanics(genericapiserver.DefaultBuildHandlerChain(handler, config))
 }
 
-// answerPanics ends a panic after whose answer nothing else is to be sent.
+// answerPanics ends a panic after whose answer nothing else is to be sent. Who aborts an
+// answer wants the client to see that there is more to it.
 func answerPanics(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		head := &firstHead{ResponseWriter: w}
 		defer func() {
-			if reason := recover(); reason != nil && !head.isError() {
+			reason := recover()
+			aborted := reason == http.ErrAbortHandler //nolint:errorlint // the panic is this very value
+			if reason != nil && (aborted || !head.isError()) {
 				panic(reason)
 			}
 		}()

@@ -42,7 +42,18 @@ func TestAnswerPanics(t *testing.T) {
 			panic("x")
 		}, ""},
 		"not answered": {func(http.ResponseWriter, *http.Request) { panic("x") }, ""},
-		"aborted":      {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, ""},
+		"an error of another server, aborted": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = io.WriteString(w, "sor")
+			panic(http.ErrAbortHandler)
+		}, ""},
+		"an error of no known length, aborted": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = io.WriteString(w, "sor")
+			panic(http.ErrAbortHandler)
+		}, ""},
+		"aborted": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, ""},
 	} {
 		for _, http2 := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, HTTP/2 %t", name, http2), func(t *testing.T) {
