@@ -23,6 +23,7 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
 	"k8s.io/apiserver/pkg/authorization/cel"
+	decisions "k8s.io/apiserver/pkg/authorization/metrics"
 	"k8s.io/apiserver/pkg/authorization/union"
 	"k8s.io/apiserver/pkg/server/options/authorizationconfig/metrics"
 
@@ -78,7 +79,8 @@ func (c *Chain) replace(configuration *apiserver.AuthorizationConfiguration) err
 		if mode == nil {
 			return fmt.Errorf("authorizer %q: there is no %s in this server", a.Name, a.Type)
 		}
-		all, rules = append(all, union.NamedAuthorizer{AuthorizerName: a.Name, Authorizer: mode}), append(rules, mode)
+		counted := decisions.InstrumentedAuthorizer(string(a.Type), a.Name, mode)
+		all, rules = append(all, union.NamedAuthorizer{AuthorizerName: a.Name, Authorizer: counted}), append(rules, mode)
 	}
 	asked, err := union.New(all...)
 	if err != nil {

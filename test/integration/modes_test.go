@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -171,7 +172,7 @@ func TestAuthorizationConfig(t *testing.T) {
 		t.Errorf("before: %v, want Forbidden", err)
 	}
 	write(`- type: Webhook
-  name: other
+  name: counted
   webhook:
     timeout: 3s
     authorizedTTL: 1s
@@ -190,8 +191,19 @@ func TestAuthorizationConfig(t *testing.T) {
 	if _, err := bob.List(t.Context(), metav1.ListOptions{}); !apierrors.IsForbidden(err) {
 		t.Errorf("whom no condition matches: %v, want Forbidden", err)
 	}
+	metrics := string(do(t, request{path: "/metrics", config: server.Config()}).body)
+	for _, want := range []string{
+		`apiserver_authorization_decisions_total{decision="allowed",name="counted",type="Webhook"}`,
+		`apiserver_authorization_match_condition_exclusions_total{name="counted",type="Webhook"}`,
+		`apiserver_authorization_match_condition_evaluation_seconds_count{name="counted",type="Webhook"}`,
+		`apiserver_authorization_webhook_evaluations_total{name="counted",result="success"}`,
+	} {
+		if !strings.Contains(metrics, "\n"+want) {
+			t.Errorf("there is no metric %s", want)
+		}
+	}
 	asked := webhook.asked.Load()
-	write("- {type: Nosuch, name: other}\n") // changes nothing
+	write("- {type: Nosuch, name: counted}\n") // changes nothing
 	if _, err := ann.List(t.Context(), metav1.ListOptions{}); err != nil || webhook.asked.Load() < asked {
 		t.Errorf("after a mistake: %v", err)
 	}
