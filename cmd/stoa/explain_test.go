@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,10 +17,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/stoa-project/stoa/stoatest"
 )
@@ -204,13 +209,19 @@ func TestAuthExplainOtherModes(t *testing.T) {
 	if err := os.WriteFile(file, []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	webhook := "--authorization-webhook-config-file=" + reviewer(t)
 	for name, tc := range map[string]struct {
 		flags     []string
 		arguments string
 		last      string
 	}{
-		"allows more": {[]string{"--authorization-mode=ABAC,RBAC", "--authorization-policy-file=" + file}, "--as=ann get pods", "Allowed by the server for another reason: it gives no reason"},
-		"allows less": {[]string{"--authorization-mode=ABAC", "--authorization-policy-file=" + file}, "--as=bob get --non-resource=/version", "The server does not allow it all the same: abac: No policy matched."},
+		"a webhook allows":   {[]string{"--authorization-mode=RBAC,Webhook", "--authorization-webhook-version=v1", webhook}, "--as=ann get pods", "Allowed by the server for another reason: ann is known"},
+		"a webhook does not": {[]string{"--authorization-mode=RBAC,Webhook", "--authorization-webhook-version=v1", webhook}, "--as=bob get pods", "The server says: default: bob is not known"},
+		"a webhook forbids":  {[]string{"--authorization-mode=Webhook,RBAC", "--authorization-webhook-version=v1", webhook}, "--as=eve get --non-resource=/version", "The server does not allow it all the same: eve is banned"},
+		"a node":             {[]string{"--authorization-mode=Node,RBAC"}, "--as=system:node:n1 --as-group=system:nodes get nodes/n1", "Allowed by the server for another reason: it gives no reason"},
+		"another node":       {[]string{"--authorization-mode=Node,RBAC"}, "--as=system:node:n1 --as-group=system:nodes get secrets/s -n default", "The server says: node: no relationship found between node 'n1' and this object"},
+		"allows more":        {[]string{"--authorization-mode=ABAC,RBAC", "--authorization-policy-file=" + file}, "--as=ann get pods", "Allowed by the server for another reason: it gives no reason"},
+		"allows less":        {[]string{"--authorization-mode=ABAC", "--authorization-policy-file=" + file}, "--as=bob get --non-resource=/version", "The server does not allow it all the same: abac: No policy matched."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -224,6 +235,40 @@ func TestAuthExplainOtherModes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// reviewer writes the kubeconfig of a webhook that knows ann, and bans eve.
+func reviewer(t *testing.T) string {
+	t.Helper()
+	webhook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var review authorizationv1.SubjectAccessReview
+		if err := json.NewDecoder(r.Body).Decode(&review); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		switch who := review.Spec.User; who {
+		case "ann":
+			review.Status = authorizationv1.SubjectAccessReviewStatus{Allowed: true, Reason: "ann is known"}
+		case "eve":
+			review.Status = authorizationv1.SubjectAccessReviewStatus{Denied: true, Reason: "eve is banned"}
+		default:
+			review.Status.Reason = who + " is not known"
+		}
+		w.Header().Set("Content-Type", "application/json")
+		if err := json.NewEncoder(w).Encode(review); err != nil {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	t.Cleanup(webhook.Close)
+	config := clientcmdapi.NewConfig()
+	config.Clusters["reviewer"] = &clientcmdapi.Cluster{Server: webhook.URL}
+	config.Contexts["reviewer"] = &clientcmdapi.Context{Cluster: "reviewer"}
+	config.CurrentContext = "reviewer"
+	file := filepath.Join(t.TempDir(), "reviewer.kubeconfig")
+	if err := clientcmd.WriteToFile(*config, file); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // TestAuthExplainErrors are found before a server is asked.

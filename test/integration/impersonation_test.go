@@ -4,7 +4,9 @@
 package integration
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -97,6 +99,64 @@ func TestConstrainedImpersonation(t *testing.T) {
 	err := jim.CoreV1().ConfigMaps("default").Delete(t.Context(), "kube-root-ca.crt", metav1.DeleteOptions{})
 	if want := `configmaps "kube-root-ca.crt" is forbidden: User "jim" cannot impersonate-on:user-info:delete resource "configmaps" in API group "" in the namespace "default"`; text(err) != want {
 		t.Errorf("delete: %v, want %s", err, want)
+	}
+}
+
+// TestAuditOfImpersonation records by which right somebody acts for another.
+func TestAuditOfImpersonation(t *testing.T) {
+	t.Parallel()
+	path := secretFile(t, "tokens.csv", "s3cr3t,jim,\n")
+	server, log := audited(t, "omitStages: [RequestReceived]\nrules:\n- {level: None, userGroups: ['system:masters']}\n- {level: Metadata, users: [jim], verbs: [list], resources: [{resources: [configmaps, secrets, pods]}]}\n",
+		"--token-auth-file="+path)
+	admin := clientFor(t, server.Config())
+	grant(t, admin, "jim", []rbacv1.PolicyRule{
+		{Verbs: []string{"impersonate:user-info"}, APIGroups: []string{"authentication.k8s.io"}, Resources: []string{"users"}, ResourceNames: []string{"bob"}},
+		{Verbs: []string{"impersonate:serviceaccount"}, APIGroups: []string{"authentication.k8s.io"}, Resources: []string{"serviceaccounts"}},
+		{Verbs: []string{"impersonate:arbitrary-node"}, APIGroups: []string{"authentication.k8s.io"}, Resources: []string{"nodes"}},
+		{Verbs: []string{"impersonate-on:user-info:list", "impersonate-on:serviceaccount:list", "impersonate-on:arbitrary-node:list"}, APIGroups: []string{""}, Resources: []string{"configmaps"}},
+		{Verbs: []string{"impersonate"}, APIGroups: []string{""}, Resources: []string{"users"}, ResourceNames: []string{"ann"}},
+	})
+	list := func(as, resource string) error {
+		config := stranger(server, func(c *rest.Config) { c.BearerToken, c.Impersonate = "s3cr3t", rest.ImpersonationConfig{UserName: as} })
+		return clientFor(t, config).CoreV1().RESTClient().Get().Namespace("default").Resource(resource).Do(t.Context()).Error()
+	}
+	// What the other may do is another question.
+	for _, as := range []string{"bob", "system:serviceaccount:default:default", "system:node:n1", "ann"} {
+		eventually(t, func() string {
+			if err := list(as, "configmaps"); err == nil || strings.Contains(err.Error(), "impersonate") {
+				return as + ": " + text(err)
+			}
+			return ""
+		})
+	}
+	if err := list("bob", "secrets"); !apierrors.IsForbidden(err) {
+		t.Errorf("another resource: %v", err)
+	}
+	server.Stop()
+	got := map[string]bool{}
+	for _, event := range auditEvents(t, log) {
+		if event.User.Username != "jim" {
+			t.Errorf("an event of %s", event.User.Username)
+		}
+		as, constraint := "nobody", ""
+		if event.ImpersonatedUser != nil {
+			as = event.ImpersonatedUser.Username
+		}
+		if event.AuthenticationMetadata != nil {
+			constraint = event.AuthenticationMetadata.ImpersonationConstraint
+		}
+		got[fmt.Sprintf("%s of %s, by %q", as, event.ObjectRef.Resource, constraint)] = true
+	}
+	delete(got, `nobody of configmaps, by ""`) // before the rights were known
+	want := map[string]bool{
+		`bob of configmaps, by "impersonate:user-info"`:                                        true,
+		`system:serviceaccount:default:default of configmaps, by "impersonate:serviceaccount"`: true,
+		`system:node:n1 of configmaps, by "impersonate:arbitrary-node"`:                        true,
+		`ann of configmaps, by ""`:                                                             true,
+		`nobody of secrets, by ""`:                                                             true,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("who acted for whom (-want +got):\n%s", diff)
 	}
 }
 
