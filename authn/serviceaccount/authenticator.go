@@ -5,6 +5,7 @@ package serviceaccount
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -61,7 +62,8 @@ type verifier struct {
 	Config
 	issuers []string
 	// judge says for whom a token is whose signature is right.
-	judge func(ctx context.Context, token string, claims *payload) (*serviceaccount.ServiceAccountInfo, error)
+	judge  func(ctx context.Context, token string, claims *payload) (*serviceaccount.ServiceAccountInfo, error)
+	memory memory
 }
 
 // New returns the authenticator of tokens in secrets and of bound tokens.
@@ -101,12 +103,8 @@ func (all verifiers) AuthenticateToken(ctx context.Context, token string) (*auth
 }
 
 func (v *verifier) authenticate(ctx context.Context, token string) (*authenticator.Response, bool, error) {
-	parsed, err := jwt.ParseSigned(token, algorithms())
-	if err != nil {
-		return nil, false, nil //nolint:nilerr // others may know what to do with it
-	}
-	claims, err := v.verify(parsed)
-	if err != nil {
+	claims, err := v.claimsOf(token)
+	if err != nil || claims == nil {
 		return nil, false, err
 	}
 	audiences, err := v.audiencesOf(ctx, claims)
@@ -118,6 +116,30 @@ func (v *verifier) authenticate(ctx context.Context, token string) (*authenticat
 		return nil, false, err
 	}
 	return &authenticator.Response{User: account.UserInfo(), Audiences: audiences}, true, nil
+}
+
+// claimsOf returns what a token says whose signature is right, and nil for what is no
+// token, with which others may know what to do.
+func (v *verifier) claimsOf(token string) (*payload, error) {
+	now, hash, short := v.Clock.Now(), digest{}, len(token) <= maxLength
+	if short {
+		hash = sha256.Sum256([]byte(token))
+		if claims := v.memory.get(hash, now); claims != nil {
+			return claims, nil
+		}
+	}
+	parsed, err := jwt.ParseSigned(token, algorithms())
+	if err != nil {
+		return nil, nil //nolint:nilerr,nilnil // see above
+	}
+	claims, err := v.verify(parsed)
+	if err != nil {
+		return nil, err
+	}
+	if short {
+		v.memory.put(hash, claims, now)
+	}
+	return claims, nil
 }
 
 // Claims reports whether a token says that it is of one of the issuers, or one in a
