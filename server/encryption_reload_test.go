@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"k8s.io/apiserver/pkg/server/options/encryptionconfig"
@@ -39,4 +40,21 @@ func TestEncryptionOfAnotherContent(t *testing.T) {
 	if err := e.use(t.Context(), t.Context(), []byte(encrypted)); err != nil {
 		t.Error(err)
 	}
+}
+
+// FuzzCheckEncryption reads anything without panic. No error has the key in it, wherever
+// that is.
+func FuzzCheckEncryption(f *testing.F) {
+	const key = "dGhpcy1pcy1hLWtleS1vZi0zMi1ieXRlcy1sb25nISE="
+	const head = "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: [secrets]\n  providers: "
+	f.Add(head+"[{secretbox: {keys: [{name: a, secret: ", "}]}}]")
+	f.Add(head+"[{aescbc: {keys: [{name: ", ", secret: a}]}}]")
+	f.Add(head+"[{kms: {apiVersion: v2, name: a, endpoint: 'unix:///", "'}}]")
+	f.Add(head+"[{", ": {}}]")
+	f.Add("", "")
+	f.Fuzz(func(t *testing.T, before, after string) {
+		if _, err := checkEncryption("file", []byte(before+key+after), true); err != nil && strings.Contains(err.Error(), key) {
+			t.Errorf("the key is in the error: %v", err)
+		}
+	})
 }
