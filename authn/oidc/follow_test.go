@@ -38,7 +38,8 @@ func TestReloadedWhenReady(t *testing.T) {
 	if err := os.WriteFile(path, []byte(head), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	issuers := oidc.New(oidc.Settings{Server: t.Name()})
+	server := t.Name() + issuer.URL // metrics outlive the test, which may run again
+	issuers := oidc.New(oidc.Settings{Server: server})
 	ctx, stop := context.WithCancel(t.Context())
 	t.Cleanup(stop)
 	if err := issuers.Follow(ctx, "--file", oidc.File{Path: path, Data: []byte(head), Configuration: before}); err != nil {
@@ -50,8 +51,8 @@ func TestReloadedWhenReady(t *testing.T) {
 	until(t, func() bool { return issuer.Calls("/.well-known/openid-configuration") > 0 })
 	released := time.Now()
 	release()
-	until(t, func() bool { return reloadedAt(t, t.Name()) != 0 })
-	if at := reloadedAt(t, t.Name()); at < float64(released.UnixNano())/float64(time.Second) {
+	until(t, func() bool { return reloadedAt(t, server) != 0 })
+	if at := reloadedAt(t, server); at < float64(released.UnixNano())/float64(time.Second) {
 		t.Errorf("a success at %f, before there were keys at %s", at, released)
 	}
 	if got := ask(t, issuers, issuer.Token(t, nil)); got != "x:alice" {
