@@ -37,6 +37,8 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&TenantList{},
 		&Grant{},
 		&GrantList{},
+		&Project{},
+		&ProjectList{},
 	)
 	return nil
 }

@@ -53,6 +53,10 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1.NamespaceQuota{}.OpenAPIModelName():                                            schema_stoa_apis_tenancy_v1_NamespaceQuota(ref),
 		v1.NamespaceRoleBinding{}.OpenAPIModelName():                                      schema_stoa_apis_tenancy_v1_NamespaceRoleBinding(ref),
 		v1.Placement{}.OpenAPIModelName():                                                 schema_stoa_apis_tenancy_v1_Placement(ref),
+		v1.Project{}.OpenAPIModelName():                                                   schema_stoa_apis_tenancy_v1_Project(ref),
+		v1.ProjectList{}.OpenAPIModelName():                                               schema_stoa_apis_tenancy_v1_ProjectList(ref),
+		v1.ProjectSpec{}.OpenAPIModelName():                                               schema_stoa_apis_tenancy_v1_ProjectSpec(ref),
+		v1.ProjectStatus{}.OpenAPIModelName():                                             schema_stoa_apis_tenancy_v1_ProjectStatus(ref),
 		v1.Tenant{}.OpenAPIModelName():                                                    schema_stoa_apis_tenancy_v1_Tenant(ref),
 		v1.TenantList{}.OpenAPIModelName():                                                schema_stoa_apis_tenancy_v1_TenantList(ref),
 		v1.TenantNamespaces{}.OpenAPIModelName():                                          schema_stoa_apis_tenancy_v1_TenantNamespaces(ref),
@@ -64,6 +68,10 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.GrantList{}.OpenAPIModelName():                                           schema_stoa_apis_tenancy_v1alpha1_GrantList(ref),
 		v1alpha1.GrantSpec{}.OpenAPIModelName():                                           schema_stoa_apis_tenancy_v1alpha1_GrantSpec(ref),
 		v1alpha1.GrantStatus{}.OpenAPIModelName():                                         schema_stoa_apis_tenancy_v1alpha1_GrantStatus(ref),
+		v1alpha1.Project{}.OpenAPIModelName():                                             schema_stoa_apis_tenancy_v1alpha1_Project(ref),
+		v1alpha1.ProjectList{}.OpenAPIModelName():                                         schema_stoa_apis_tenancy_v1alpha1_ProjectList(ref),
+		v1alpha1.ProjectSpec{}.OpenAPIModelName():                                         schema_stoa_apis_tenancy_v1alpha1_ProjectSpec(ref),
+		v1alpha1.ProjectStatus{}.OpenAPIModelName():                                       schema_stoa_apis_tenancy_v1alpha1_ProjectStatus(ref),
 		v1alpha1.Tenant{}.OpenAPIModelName():                                              schema_stoa_apis_tenancy_v1alpha1_Tenant(ref),
 		v1alpha1.TenantList{}.OpenAPIModelName():                                          schema_stoa_apis_tenancy_v1alpha1_TenantList(ref),
 		v1alpha1.TenantSpec{}.OpenAPIModelName():                                          schema_stoa_apis_tenancy_v1alpha1_TenantSpec(ref),
@@ -1217,6 +1225,154 @@ func schema_stoa_apis_tenancy_v1_Placement(ref common.ReferenceCallback) common.
 	}
 }
 
+func schema_stoa_apis_tenancy_v1_Project(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Project is a namespace as those see it who have something in it. Everybody lists and watches exactly the projects that they have access to; others are not found. To create a project makes the namespace of that name and gives its creator the owner role in it; to delete it deletes the namespace. Nothing else is stored.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata. The labels are those of the namespace. Labels under kubernetes.io, k8s.io and tenancy.stoa.dev cannot be changed here. Annotations are not shown. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"spec": {
+						SchemaProps: spec.SchemaProps{
+							Description: "spec says how the project is called and whose it is.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1.ProjectSpec{}.OpenAPIModelName()),
+						},
+					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "status is the state of the project. Written by the system, read-only.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1.ProjectStatus{}.OpenAPIModelName()),
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1.ProjectSpec{}.OpenAPIModelName(), v1.ProjectStatus{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_stoa_apis_tenancy_v1_ProjectList(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ProjectList is a list of projects.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard list metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ListMeta{}.OpenAPIModelName()),
+						},
+					},
+					"items": {
+						SchemaProps: spec.SchemaProps{
+							Description: "items is the list of projects.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1.Project{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"items"},
+			},
+		},
+		Dependencies: []string{
+			v1.Project{}.OpenAPIModelName(), metav1.ListMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_stoa_apis_tenancy_v1_ProjectSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ProjectSpec says how a project is called and whose it is.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"displayName": {
+						SchemaProps: spec.SchemaProps{
+							Description: "displayName is the name of the project as people write it. It may hold spaces and need not be unique. At most 253 characters.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"tenant": {
+						SchemaProps: spec.SchemaProps{
+							Description: "tenant is the name of the tenant that the project belongs to. Only an owner of the tenant can create such a project. Cannot be changed.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
+func schema_stoa_apis_tenancy_v1_ProjectStatus(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ProjectStatus is the state of a project.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"phase": {
+						SchemaProps: spec.SchemaProps{
+							Description: "phase is the state of the project in one word: \"Active\", or \"Terminating\" while the namespace is being deleted with all that is in it.\n\nPossible enum values:\n - `\"Active\"` means that the project can be used.\n - `\"Terminating\"` means that the project is being deleted.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Active", "Terminating"},
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
 func schema_stoa_apis_tenancy_v1_Tenant(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -1816,6 +1972,154 @@ func schema_stoa_apis_tenancy_v1alpha1_GrantStatus(ref common.ReferenceCallback)
 		},
 		Dependencies: []string{
 			authenticationv1.UserInfo{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_stoa_apis_tenancy_v1alpha1_Project(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Project is a namespace as those see it who have something in it. Everybody lists and watches exactly the projects that they have access to; others are not found. To create a project makes the namespace of that name and gives its creator the owner role in it; to delete it deletes the namespace. Nothing else is stored.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata. The labels are those of the namespace. Labels under kubernetes.io, k8s.io and tenancy.stoa.dev cannot be changed here. Annotations are not shown. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"spec": {
+						SchemaProps: spec.SchemaProps{
+							Description: "spec says how the project is called and whose it is.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.ProjectSpec{}.OpenAPIModelName()),
+						},
+					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "status is the state of the project. Written by the system, read-only.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.ProjectStatus{}.OpenAPIModelName()),
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ProjectSpec{}.OpenAPIModelName(), v1alpha1.ProjectStatus{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_stoa_apis_tenancy_v1alpha1_ProjectList(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ProjectList is a list of projects.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard list metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ListMeta{}.OpenAPIModelName()),
+						},
+					},
+					"items": {
+						SchemaProps: spec.SchemaProps{
+							Description: "items is the list of projects.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.Project{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"items"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.Project{}.OpenAPIModelName(), metav1.ListMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_stoa_apis_tenancy_v1alpha1_ProjectSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ProjectSpec says how a project is called and whose it is.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"displayName": {
+						SchemaProps: spec.SchemaProps{
+							Description: "displayName is the name of the project as people write it. It may hold spaces and need not be unique. At most 253 characters.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"tenant": {
+						SchemaProps: spec.SchemaProps{
+							Description: "tenant is the name of the tenant that the project belongs to. Only an owner of the tenant can create such a project. Cannot be changed.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
+func schema_stoa_apis_tenancy_v1alpha1_ProjectStatus(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ProjectStatus is the state of a project.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"phase": {
+						SchemaProps: spec.SchemaProps{
+							Description: "phase is the state of the project in one word: \"Active\", or \"Terminating\" while the namespace is being deleted with all that is in it.\n\nPossible enum values:\n - `\"Active\"` means that the project can be used.\n - `\"Terminating\"` means that the project is being deleted.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Active", "Terminating"},
+						},
+					},
+				},
+			},
+		},
 	}
 }
 

@@ -46,6 +46,21 @@ func RegisterValidations(scheme *runtime.Scheme) error {
 				field.InternalError(nil, fmt.Errorf("no validation found for %T, subresource: %v", obj, op.Request.SubresourcePath())),
 			}
 		})
+	// type Project
+	scheme.AddValidationFunc(
+		(*Project)(nil),
+		func(ctx context.Context, op operation.Operation, obj, oldObj interface{}) field.ErrorList {
+			switch op.Request.SubresourcePath() {
+			case "/":
+				return Validate_Project(
+					ctx, op, nil, /* fldPath */
+					obj.(*Project),
+					safe.Cast[*Project](oldObj))
+			}
+			return field.ErrorList{
+				field.InternalError(nil, fmt.Errorf("no validation found for %T, subresource: %v", obj, op.Request.SubresourcePath())),
+			}
+		})
 	// type Tenant
 	scheme.AddValidationFunc(
 		(*Tenant)(nil),
@@ -875,6 +890,41 @@ func Validate_Placement(
 		errs = append(errs, fn(fldPath.Child("tolerations"), obj.Tolerations, oldVal, oldObj != nil)...)
 	}
 
+	return errs
+}
+
+// Validate_Project validates an instance of Project according
+// to declarative validation rules in the API schema.
+func Validate_Project(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *Project) (errs field.ErrorList) {
+
+	// field Project.TypeMeta has no validation
+
+	{ // field Project.ObjectMeta
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *apismetav1.ObjectMeta,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call the type's validation function
+			errs = append(errs, metav1.Validate_ObjectMeta(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *Project) *apismetav1.ObjectMeta {
+				return &oldObj.ObjectMeta
+			})
+		errs = append(errs, fn(fldPath.Child("metadata"), &obj.ObjectMeta, oldVal, oldObj != nil)...)
+	}
+
+	// field Project.Spec has no validation
+	// field Project.Status has no validation
 	return errs
 }
 
