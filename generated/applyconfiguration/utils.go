@@ -37,6 +37,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &tenancyv1.NamespaceRoleBindingApplyConfiguration{}
 	case v1.SchemeGroupVersion.WithKind("Placement"):
 		return &tenancyv1.PlacementApplyConfiguration{}
+	case v1.SchemeGroupVersion.WithKind("Project"):
+		return &tenancyv1.ProjectApplyConfiguration{}
+	case v1.SchemeGroupVersion.WithKind("ProjectSpec"):
+		return &tenancyv1.ProjectSpecApplyConfiguration{}
+	case v1.SchemeGroupVersion.WithKind("ProjectStatus"):
+		return &tenancyv1.ProjectStatusApplyConfiguration{}
 	case v1.SchemeGroupVersion.WithKind("Tenant"):
 		return &tenancyv1.TenantApplyConfiguration{}
 	case v1.SchemeGroupVersion.WithKind("TenantNamespaces"):
@@ -57,6 +63,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &tenancyv1alpha1.GrantSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GrantStatus"):
 		return &tenancyv1alpha1.GrantStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Project"):
+		return &tenancyv1alpha1.ProjectApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ProjectSpec"):
+		return &tenancyv1alpha1.ProjectSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ProjectStatus"):
+		return &tenancyv1alpha1.ProjectStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Tenant"):
 		return &tenancyv1alpha1.TenantApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TenantSpec"):

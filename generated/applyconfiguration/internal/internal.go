@@ -170,6 +170,42 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: io.k8s.api.core.v1.Toleration
           elementRelationship: atomic
+- name: dev.stoa.tenancy.v1.Project
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+      default: {}
+    - name: spec
+      type:
+        namedType: dev.stoa.tenancy.v1.ProjectSpec
+      default: {}
+    - name: status
+      type:
+        namedType: dev.stoa.tenancy.v1.ProjectStatus
+      default: {}
+- name: dev.stoa.tenancy.v1.ProjectSpec
+  map:
+    fields:
+    - name: displayName
+      type:
+        scalar: string
+    - name: tenant
+      type:
+        scalar: string
+- name: dev.stoa.tenancy.v1.ProjectStatus
+  map:
+    fields:
+    - name: phase
+      type:
+        scalar: string
 - name: dev.stoa.tenancy.v1.Tenant
   map:
     fields:
@@ -353,6 +389,42 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observedGeneration
       type:
         scalar: numeric
+    - name: phase
+      type:
+        scalar: string
+- name: dev.stoa.tenancy.v1alpha1.Project
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+      default: {}
+    - name: spec
+      type:
+        namedType: dev.stoa.tenancy.v1alpha1.ProjectSpec
+      default: {}
+    - name: status
+      type:
+        namedType: dev.stoa.tenancy.v1alpha1.ProjectStatus
+      default: {}
+- name: dev.stoa.tenancy.v1alpha1.ProjectSpec
+  map:
+    fields:
+    - name: displayName
+      type:
+        scalar: string
+    - name: tenant
+      type:
+        scalar: string
+- name: dev.stoa.tenancy.v1alpha1.ProjectStatus
+  map:
+    fields:
     - name: phase
       type:
         scalar: string

@@ -43,12 +43,16 @@ func (f *sharedInformerFactory) ForResource(resource schema.GroupVersionResource
 	// Group=tenancy.stoa.dev, Version=v1
 	case v1.SchemeGroupVersion.WithResource("grants"):
 		return &genericInformer{resource: resource.GroupResource(), informer: f.Tenancy().V1().Grants().Informer()}, nil
+	case v1.SchemeGroupVersion.WithResource("projects"):
+		return &genericInformer{resource: resource.GroupResource(), informer: f.Tenancy().V1().Projects().Informer()}, nil
 	case v1.SchemeGroupVersion.WithResource("tenants"):
 		return &genericInformer{resource: resource.GroupResource(), informer: f.Tenancy().V1().Tenants().Informer()}, nil
 
 		// Group=tenancy.stoa.dev, Version=v1alpha1
 	case v1alpha1.SchemeGroupVersion.WithResource("grants"):
 		return &genericInformer{resource: resource.GroupResource(), informer: f.Tenancy().V1alpha1().Grants().Informer()}, nil
+	case v1alpha1.SchemeGroupVersion.WithResource("projects"):
+		return &genericInformer{resource: resource.GroupResource(), informer: f.Tenancy().V1alpha1().Projects().Informer()}, nil
 	case v1alpha1.SchemeGroupVersion.WithResource("tenants"):
 		return &genericInformer{resource: resource.GroupResource(), informer: f.Tenancy().V1alpha1().Tenants().Informer()}, nil
 

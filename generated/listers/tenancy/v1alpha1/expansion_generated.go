@@ -13,6 +13,10 @@ type GrantListerExpansion interface{}
 // GrantNamespaceLister.
 type GrantNamespaceListerExpansion interface{}
 
+// ProjectListerExpansion allows custom methods to be added to
+// ProjectLister.
+type ProjectListerExpansion interface{}
+
 // TenantListerExpansion allows custom methods to be added to
 // TenantLister.
 type TenantListerExpansion interface{}

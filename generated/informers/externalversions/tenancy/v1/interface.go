@@ -13,6 +13,8 @@ import (
 type Interface interface {
 	// Grants returns a GrantInformer.
 	Grants() TypedGrantInformer
+	// Projects returns a ProjectInformer.
+	Projects() TypedProjectInformer
 	// Tenants returns a TenantInformer.
 	Tenants() TypedTenantInformer
 }
@@ -31,6 +33,11 @@ func New(f internalinterfaces.SharedInformerFactory, namespace string, tweakList
 // Grants returns a TypedGrantInformer.
 func (v *version) Grants() TypedGrantInformer {
 	return &grantInformer{factory: v.factory, namespace: v.namespace, tweakListOptions: v.tweakListOptions}
+}
+
+// Projects returns a TypedProjectInformer.
+func (v *version) Projects() TypedProjectInformer {
+	return &projectInformer{factory: v.factory, tweakListOptions: v.tweakListOptions}
 }
 
 // Tenants returns a TypedTenantInformer.

@@ -16,6 +16,7 @@ import (
 type TenancyV1Interface interface {
 	RESTClient() rest.Interface
 	GrantsGetter
+	ProjectsGetter
 	TenantsGetter
 }
 
@@ -26,6 +27,10 @@ type TenancyV1Client struct {
 
 func (c *TenancyV1Client) Grants(namespace string) GrantInterface {
 	return newGrants(c, namespace)
+}
+
+func (c *TenancyV1Client) Projects() ProjectInterface {
+	return newProjects(c)
 }
 
 func (c *TenancyV1Client) Tenants() TenantInterface {

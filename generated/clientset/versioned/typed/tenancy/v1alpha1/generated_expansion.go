@@ -7,4 +7,6 @@ package v1alpha1
 
 type GrantExpansion interface{}
 
+type ProjectExpansion interface{}
+
 type TenantExpansion interface{}

@@ -19,6 +19,10 @@ func (c *FakeTenancyV1) Grants(namespace string) v1.GrantInterface {
 	return newFakeGrants(c, namespace)
 }
 
+func (c *FakeTenancyV1) Projects() v1.ProjectInterface {
+	return newFakeProjects(c)
+}
+
 func (c *FakeTenancyV1) Tenants() v1.TenantInterface {
 	return newFakeTenants(c)
 }

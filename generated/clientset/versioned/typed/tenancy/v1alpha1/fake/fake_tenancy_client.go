@@ -19,6 +19,10 @@ func (c *FakeTenancyV1alpha1) Grants(namespace string) v1alpha1.GrantInterface {
 	return newFakeGrants(c, namespace)
 }
 
+func (c *FakeTenancyV1alpha1) Projects() v1alpha1.ProjectInterface {
+	return newFakeProjects(c)
+}
+
 func (c *FakeTenancyV1alpha1) Tenants() v1alpha1.TenantInterface {
 	return newFakeTenants(c)
 }
