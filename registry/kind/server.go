@@ -8,12 +8,14 @@ import (
 	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
 )
 
 // Server is what storage may need of the server that it is served by.
@@ -38,9 +40,28 @@ type Server struct {
 	Audiences     authenticator.Audiences
 	// Tokens is how tokens of service accounts are made. Nil: nobody makes any.
 	Tokens *Tokens
+	// Source returns how a resource is followed, for kinds that are made from others. It
+	// returns nil for resources that are not stored here. Nil if nothing can be followed.
+	Source func(schema.GroupVersionResource) *Source
+	// OwnerRole is the cluster role that the creator of a project gets in it.
+	OwnerRole string
 	// Loopback is how to be a client of the server itself, who may do everything, for
 	// objects of other groups. Nil if there is no way.
 	Loopback *rest.Config
+}
+
+// Source is a resource whose objects can be followed together with those of others. The
+// revisions of all sources of a server are of one history: of two writes, the one with
+// the greater resource version was later, whatever was written.
+type Source struct {
+	// Objects lists and watches. Bookmarks say how far a watch has come. The objects are
+	// of hub types or of those of k8s.io/api, and must not be changed.
+	Objects cache.ListerWatcherWithContext
+	// Revision returns the resource version that is the current one.
+	Revision func(context.Context) (uint64, error)
+	// Progress has the watches send a bookmark soon that is no older than the call. It may
+	// fail to; who needs it asks again.
+	Progress func(context.Context) error
 }
 
 // RoleResolver knows roles and who has them.
