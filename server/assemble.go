@@ -82,7 +82,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	}
 	c.controlFlow(ctx, config, client, shared)
 	chain := &assembly{
-		options: c, config: config, informers: shared, resolver: resolver, roles: roles, proxy: s.frontProxy, etcd: upstream, etcdHealth: s.etcdHealth, stores: all, tokens: s.tokens,
+		options: c, config: config, informers: shared, resolver: resolver, roles: roles, proxy: s.frontProxy, etcd: upstream, etcdHealth: s.etcdHealth, stores: all, tokens: s.tokens, raw: raw,
 		streams: func(config *genericapiserver.Config) (*core.Streams, error) { return s.streams(c, config, client) },
 		decorate: func(getter generic.RESTOptionsGetter, uncached func(schema.GroupResource) bool) generic.RESTOptionsGetter {
 			return clients.RESTOptionsGetter(ctx, getter, uncached)

@@ -51,6 +51,8 @@ type assembly struct {
 	// that all share.
 	etcd     genericoptions.EtcdOptions
 	decorate func(getter generic.RESTOptionsGetter, uncached func(schema.GroupResource) bool) generic.RESTOptionsGetter
+	// raw opens stores without a cache.
+	raw generic.RESTOptionsGetter
 
 	// crds and remotes are nil if they are switched off.
 	crds    crdinformers.CustomResourceDefinitionInformer

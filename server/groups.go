@@ -180,6 +180,8 @@ func (a *assembly) kindServer(config *genericapiserver.Config) kind.Server {
 		Audiences:     config.Authentication.APIAudiences,
 		Tokens:        a.tokens.kind(),
 		Loopback:      config.LoopbackClientConfig,
+		Source:        func(resource schema.GroupVersionResource) *kind.Source { return a.source(config, resource) },
+		OwnerRole:     a.options.Tenancy.OwnerRole,
 	}
 }
 

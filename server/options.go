@@ -77,6 +77,8 @@ type Options struct {
 	FlowControl *FlowControlOptions
 	// Controllers says which controllers run in the server.
 	Controllers *controllers.Options
+	// Tenancy is about tenants and projects.
+	Tenancy *TenancyOptions
 	// APIs says which of the groups and versions are served.
 	APIs *APIOptions
 	// CustomResources serves CustomResourceDefinitions and what they define. Off, the
@@ -112,6 +114,7 @@ func NewOptions() *Options {
 		Maintenance:     time.Minute,
 		FlowControl:     newFlowControlOptions(),
 		Controllers:     controllers.NewOptions(),
+		Tenancy:         newTenancyOptions(),
 		APIs:            newAPIOptions(),
 		CustomResources: true,
 		Aggregation:     newAggregationOptions(),
@@ -139,6 +142,7 @@ func (o *Options) AddFlags(sections *cliflag.NamedFlagSets) {
 	o.Aggregation.AddFlags(sections.FlagSet("aggregation"))
 	o.Admission.AddFlags(sections.FlagSet("admission"))
 	o.Controllers.AddFlags(sections.FlagSet("controllers"))
+	o.Tenancy.AddFlags(sections.FlagSet("tenancy"))
 	features := sections.FlagSet("features")
 	features.BoolVar(&o.Profiling, "profiling", o.Profiling, "Enable profiling via web interface host:port/debug/pprof/")
 	o.FlowControl.AddFlags(features)
@@ -244,6 +248,7 @@ func (c CompletedOptions) Validate() error {
 	errs = append(errs, c.FlowControl.Validate(c.Run)...)
 	errs = append(errs, c.Controllers.Validate()...)
 	errs = append(errs, c.Aggregation.Validate()...)
+	errs = append(errs, c.Tenancy.Validate()...)
 	registries := []genericoptions.GroupRegistry{c.types.scheme}
 	for _, scheme := range c.extensionSchemes() {
 		registries = append(registries, scheme)

@@ -30,6 +30,7 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/kube-aggregator/pkg/apis/apiregistration"
 
+	"github.com/stoa-project/stoa/apis/tenancy"
 	"github.com/stoa-project/stoa/controllers/catalog"
 	"github.com/stoa-project/stoa/controllers/work"
 )
@@ -206,10 +207,10 @@ func (c *controller) discover(ctx context.Context) error {
 	return nil
 }
 
-// ignored says of which objects nobody looks after owners: there are many, and they
-// end by themselves.
+// ignored says of which objects nobody looks after owners: there are many events, and
+// they end by themselves, and projects are namespaces.
 func ignored(r schema.GroupResource) bool {
-	return r.Resource == "events" && (r.Group == "" || r.Group == eventsv1.GroupName)
+	return r.Resource == "events" && (r.Group == "" || r.Group == eventsv1.GroupName) || r == tenancy.Resource("projects")
 }
 
 // source begins to look at a resource.

@@ -4,6 +4,8 @@
 package tenancy
 
 import (
+	"k8s.io/apimachinery/pkg/runtime"
+
 	"github.com/stoa-project/stoa/apis/tenancy"
 	"github.com/stoa-project/stoa/apis/tenancy/install"
 	tenancyv1alpha1 "github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
@@ -14,11 +16,15 @@ import (
 func Group() kind.Group {
 	all := []string{"v1", "v1alpha1"}
 	return kind.Group{
-		Name:           tenancy.GroupName,
-		Install:        install.Install,
+		Name: tenancy.GroupName,
+		Install: func(scheme *runtime.Scheme) {
+			install.Install(scheme)
+			addProjectFields(scheme, all...)
+		},
 		StorageVersion: "v1",
 		Resources: []kind.Resource{
 			{Kind: Grants(), Versions: all},
+			{Kind: Projects(), Versions: all},
 			{Kind: Tenants(), Versions: all},
 		},
 	}

@@ -1,0 +1,97 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tenancy
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/apiserver/pkg/registry/rest"
+
+	"github.com/stoa-project/stoa/apis/tenancy"
+	"github.com/stoa-project/stoa/registry/kind"
+	"github.com/stoa-project/stoa/registry/tenancy/journal"
+)
+
+// projects is the plural name of Project.
+const projects = "projects"
+
+// Projects returns the kind Project, of which nothing is stored: the projects of
+// somebody are the namespaces that he has access to. It is not served where these, or
+// what gives access, are stored elsewhere.
+func Projects() kind.Kind {
+	return kind.Custom(projects, func(_ *runtime.Scheme, server kind.Server) (map[string]rest.Storage, error) {
+		sources := projectSources(server)
+		if sources == nil || server.Loopback == nil {
+			return nil, nil
+		}
+		return map[string]rest.Storage{projects: &projectREST{
+			TableConvertor: kind.Table[tenancy.Project](projectColumns()),
+			journal:        journal.New(journal.Config{Sources: sources}),
+			authorizer:     server.Authorizer,
+			ownerRole:      server.OwnerRole,
+			cluster:        server.Loopback,
+			tenants:        tenantSlots{config: server.Loopback},
+		}}, nil
+	})
+}
+
+// projectSources are what projects are made from; nil if something is missing.
+func projectSources(server kind.Server) []*kind.Source {
+	if server.Source == nil {
+		return nil
+	}
+	roles := schema.GroupVersion{Group: "rbac.authorization.k8s.io", Version: "v1"}
+	var out []*kind.Source
+	for _, resource := range []schema.GroupVersionResource{
+		{Version: "v1", Resource: "namespaces"},
+		roles.WithResource("roles"), roles.WithResource("clusterroles"),
+		roles.WithResource("rolebindings"), roles.WithResource("clusterrolebindings"),
+		{Group: tenancy.GroupName, Version: "v1", Resource: "tenants"},
+	} {
+		source := server.Source(resource)
+		if source == nil {
+			return nil
+		}
+		out = append(out, source)
+	}
+	return out
+}
+
+func projectColumns() []kind.Column[tenancy.Project] {
+	return []kind.Column[tenancy.Project]{
+		kind.Name[tenancy.Project](),
+		{Name: "Display Name", Description: "The name for people.",
+			Value: func(p *tenancy.Project) any { return p.Spec.DisplayName }},
+		{Name: "Tenant", Description: "Whose project it is.",
+			Value: func(p *tenancy.Project) any { return p.Spec.Tenant }},
+		{Name: "Phase", Description: "Whether the project can be used or is being deleted.",
+			Value: func(p *tenancy.Project) any { return string(p.Status.Phase) }},
+		kind.Age[tenancy.Project](),
+	}
+}
+
+// The fields that selectors can name.
+const (
+	fieldName   = "metadata.name"
+	fieldTenant = "spec.tenant"
+	fieldPhase  = "status.phase"
+)
+
+// addProjectFields makes a scheme accept the selectable fields.
+func addProjectFields(scheme *runtime.Scheme, versions ...string) {
+	for _, version := range versions {
+		gvk := schema.GroupVersionKind{Group: tenancy.GroupName, Version: version, Kind: "Project"}
+		utilruntime.Must(scheme.AddFieldLabelConversionFunc(gvk, func(label, value string) (string, string, error) {
+			switch label {
+			case fieldName, fieldTenant, fieldPhase:
+				return label, value, nil
+			default:
+				return "", "", fmt.Errorf("field label not supported: %s", label)
+			}
+		}))
+	}
+}
