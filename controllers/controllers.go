@@ -33,6 +33,10 @@ type Controller struct {
 	// Needs are the resources that it reads and writes. It is off where one is not
 	// served: its informers would wait for it without end.
 	Needs []schema.GroupVersionResource
+	// Behind is whether it runs in aggregated mode too, where the host has the objects of
+	// Kubernetes: its client and informers are then those of the host. The host runs the
+	// controllers of Kubernetes itself.
+	Behind bool
 	// New makes it; informers are started after that.
 	New func(work.Server) (run func(context.Context))
 }

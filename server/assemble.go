@@ -18,6 +18,7 @@ import (
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"github.com/stoa-project/stoa/registry/core"
 	"github.com/stoa-project/stoa/registry/kind"
@@ -58,7 +59,8 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 		ca.AddListener(defaults)
 	}
 
-	client, err := kubernetes.NewForConfig(config.LoopbackClientConfig)
+	access := s.access(config)
+	client, err := kubernetes.NewForConfig(access)
 	if err != nil {
 		return fmt.Errorf("loopback client: %w", err)
 	}
@@ -67,7 +69,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	if err := s.authenticate(ctx, c, config, client, all); err != nil {
 		return err
 	}
-	roles, err := c.authorize(config, client, shared)
+	roles, err := s.authorize(c, config, client, shared)
 	if err != nil {
 		return err
 	}
@@ -77,7 +79,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	}
 	end := make(closed)
 	s.closers = append(s.closers, func() { close(end) })
-	if err := c.admit(config, client, shared, resolver, end); err != nil {
+	if err := c.admit(config, access, client, shared, resolver, end); err != nil {
 		return err
 	}
 	c.controlFlow(ctx, config, client, shared)
@@ -103,6 +105,27 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 		return err
 	}
 	return s.generic.AddPostStartHook("start-default-objects", defaults.hook)
+}
+
+// access is how the server reaches the objects of Kubernetes: its own or the host's.
+func (s *Server) access(config *genericapiserver.Config) *rest.Config {
+	if s.host != nil {
+		return s.host.Config
+	}
+	return config.LoopbackClientConfig
+}
+
+// authorize sets who may do what, and returns who knows about roles, if there is
+// somebody.
+func (s *Server) authorize(c CompletedOptions, config *genericapiserver.Config, client kubernetes.Interface, factory informers.SharedInformerFactory) (kind.RoleResolver, error) {
+	if s.host == nil {
+		return c.authorize(config, client, factory)
+	}
+	var err error
+	if config.Authorization.Authorizer, err = s.host.Authorizer(); err != nil {
+		return nil, err
+	}
+	return nil, s.checkHost(c, config)
 }
 
 // store says where, in which form and how encrypted each resource is stored.

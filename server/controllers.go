@@ -25,10 +25,10 @@ func (s *Server) addControllers(c CompletedOptions, config *genericapiserver.Con
 		return err
 	}
 	for _, controller := range controllers.Table() {
-		if !c.Controllers.Enabled(controller.Name) || !servesAll(c.Groups, config, controller.Needs) {
+		if !c.Controllers.Enabled(controller.Name) || !c.available(config, controller.Needs) || c.Host.Aggregated && !controller.Behind {
 			continue
 		}
-		loopback := rest.AddUserAgent(rest.CopyConfig(config.LoopbackClientConfig), controller.Name)
+		loopback := rest.AddUserAgent(rest.CopyConfig(s.access(config)), controller.Name)
 		client, err := kubernetes.NewForConfig(loopback)
 		if err != nil {
 			return fmt.Errorf("loopback client: %w", err)

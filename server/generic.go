@@ -33,6 +33,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/authn/certificate"
+	"github.com/stoa-project/stoa/authn/oidc"
 	"github.com/stoa-project/stoa/registry/kind"
 )
 
@@ -81,7 +82,9 @@ func (c CompletedOptions) genericConfig(serving *genericapiserver.SecureServingI
 // authenticate sets who is believed to be whom. all are the stores, which are filled
 // before the first request.
 func (s *Server) authenticate(ctx context.Context, c CompletedOptions, config *genericapiserver.Config, client kubernetes.Interface, all stores) error {
-	config.Authentication.APIAudiences = c.Authentication.Tokens.audiences()
+	if s.host == nil {
+		config.Authentication.APIAudiences = c.Authentication.Tokens.audiences()
+	}
 	methods, err := s.frontProxy.authenticate(config)
 	if err != nil {
 		return err
@@ -98,29 +101,14 @@ func (s *Server) authenticate(ctx context.Context, c CompletedOptions, config *g
 		}
 		methods = append(methods, certificate.New(ca.VerifyOptions))
 	}
-	bearers, err := c.tokenFile(ctx, config)
-	if err != nil {
-		return err
-	}
-	bootstrap, err := c.bootstrapTokens(config, client)
-	if err != nil {
-		return err
-	}
 	file, err := c.Authentication.issuerFile()
 	if err != nil {
 		return err
 	}
-	issuers, err := c.issuers(config, file)
+	bearers, err := s.bearers(ctx, c, config, client, all, file)
 	if err != nil {
 		return err
 	}
-	webhook, err := c.tokenWebhook(ctx, config)
-	if err != nil {
-		return err
-	}
-	// What costs least comes first, and last what asks others.
-	bearers = append(bearers, s.tokens.authenticator(client, all))
-	bearers = slices.Concat(bearers, bootstrap, issuers, webhook)
 	known := group.NewTokenGroupAdder(tokenunion.New(bearers...), []string{user.AllAuthenticated})
 	// A token that nobody knows is an error, and not the token of somebody anonymous.
 	methods = append(methods, onlyHeader(bearertoken.New(known)), websocket.NewProtocolAuthenticator(known))
@@ -137,6 +125,33 @@ func (s *Server) authenticate(ctx context.Context, c CompletedOptions, config *g
 		config.Authentication.Authenticator = union.NewFailOnError(config.Authentication.Authenticator, anonymous.NewAuthenticator(open.Conditions))
 	}
 	return nil
+}
+
+// bearers are those who know users by tokens.
+func (s *Server) bearers(ctx context.Context, c CompletedOptions, config *genericapiserver.Config, client kubernetes.Interface, all stores, file oidc.File) ([]authenticator.Token, error) {
+	if s.host != nil {
+		known, err := s.host.Tokens()
+		return []authenticator.Token{known}, err
+	}
+	listed, err := c.tokenFile(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	bootstrap, err := c.bootstrapTokens(config, client)
+	if err != nil {
+		return nil, err
+	}
+	issuers, err := c.issuers(config, file)
+	if err != nil {
+		return nil, err
+	}
+	webhook, err := c.tokenWebhook(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	// What costs least comes first, and last what asks others.
+	own := []authenticator.Token{s.tokens.authenticator(client, all)}
+	return slices.Concat(listed, own, bootstrap, issuers, webhook), nil
 }
 
 // errTwoHeaders is for the log; clients see 401.

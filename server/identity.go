@@ -140,6 +140,22 @@ func (i *identity) trustForeign(file dynamiccertificates.CertKeyContentProvider,
 
 // issueServing makes the serving certificate for every name that clients may use.
 func (i *identity) issueServing(ctx context.Context, c CompletedOptions) error {
+	pair, err := i.authority.EnsureServing(ctx, servingName, pki.Serving{Hosts: c.servingHosts()})
+	if err != nil {
+		return err
+	}
+	if pair.CertFile == "" {
+		i.serving, err = dynamiccertificates.NewStaticCertKeyContent("serving-cert", pair.CertPEM, pair.KeyPEM)
+	} else {
+		// Read again when renew has written them.
+		i.serving, err = dynamiccertificates.NewDynamicServingContentFromFiles("serving-cert", pair.CertFile, pair.KeyFile)
+	}
+	return err
+}
+
+// servingHosts are the names and addresses that clients may use beside those that any
+// server has.
+func (c CompletedOptions) servingHosts() []string {
 	var hosts []string
 	for _, ip := range []fmt.Stringer{c.advertise, c.Serving.BindAddress, c.Serving.ExternalAddress} {
 		if text := ip.String(); text != "<nil>" && text != "0.0.0.0" && text != "::" {
@@ -152,17 +168,7 @@ func (i *identity) issueServing(ctx context.Context, c CompletedOptions) error {
 	for _, ip := range c.serviceIPs() {
 		hosts = append(hosts, ip.String())
 	}
-	pair, err := i.authority.EnsureServing(ctx, servingName, pki.Serving{Hosts: hosts})
-	if err != nil {
-		return err
-	}
-	if pair.CertFile == "" {
-		i.serving, err = dynamiccertificates.NewStaticCertKeyContent("serving-cert", pair.CertPEM, pair.KeyPEM)
-	} else {
-		// Read again when renew has written them.
-		i.serving, err = dynamiccertificates.NewDynamicServingContentFromFiles("serving-cert", pair.CertFile, pair.KeyFile)
-	}
-	return err
+	return hosts
 }
 
 // serviceIPs are the addresses of the service kubernetes, by which pods name the

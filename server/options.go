@@ -84,6 +84,8 @@ type Options struct {
 	// CustomResources serves CustomResourceDefinitions and what they define. Off, the
 	// kind does not exist and costs nothing.
 	CustomResources bool
+	// Host puts this server behind another one.
+	Host *HostOptions
 	// Aggregation puts other API servers behind this one.
 	Aggregation *AggregationOptions
 	// Profiling serves /debug/pprof to administrators.
@@ -117,6 +119,7 @@ func NewOptions() *Options {
 		Tenancy:         newTenancyOptions(),
 		APIs:            newAPIOptions(),
 		CustomResources: true,
+		Host:            newHostOptions(),
 		Aggregation:     newAggregationOptions(),
 		Profiling:       true,
 	}
@@ -140,6 +143,7 @@ func (o *Options) AddFlags(sections *cliflag.NamedFlagSets) {
 	o.APIs.AddFlags(apis)
 	apis.BoolVar(&o.CustomResources, "custom-resources", o.CustomResources, "Serve CustomResourceDefinitions and the resources that they define.")
 	o.Aggregation.AddFlags(sections.FlagSet("aggregation"))
+	o.Host.AddFlags(sections.FlagSet("aggregated mode"))
 	o.Admission.AddFlags(sections.FlagSet("admission"))
 	o.Controllers.AddFlags(sections.FlagSet("controllers"))
 	o.Tenancy.AddFlags(sections.FlagSet("tenancy"))
@@ -192,6 +196,9 @@ func (o *Options) Complete(ctx context.Context) (CompletedOptions, error) {
 	}
 	if c.Groups, err = c.APIs.choose(o.Groups); err != nil {
 		return CompletedOptions{}, err
+	}
+	if c.Host.Aggregated {
+		c.behindHost()
 	}
 	if c.types, err = newTypes(c.Groups); err != nil {
 		return CompletedOptions{}, err
@@ -249,6 +256,7 @@ func (c CompletedOptions) Validate() error {
 	errs = append(errs, c.Controllers.Validate()...)
 	errs = append(errs, c.Aggregation.Validate()...)
 	errs = append(errs, c.Tenancy.Validate()...)
+	errs = append(errs, c.validateHost()...)
 	registries := []genericoptions.GroupRegistry{c.types.scheme}
 	for _, scheme := range c.extensionSchemes() {
 		registries = append(registries, scheme)

@@ -27,6 +27,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
 	alwaysanswer "github.com/stoa-project/stoa/admission/always"
@@ -80,6 +81,8 @@ type plugin struct {
 	// needs are resources that the plugin reads: it is off where one is not served,
 	// because it would wait for it without end.
 	needs []schema.GroupVersionResource
+	// behind is whether it is on in aggregated mode, with the objects of the host.
+	behind bool
 }
 
 // plugins are the admission plugins, in the order in which they see a write.
@@ -98,7 +101,7 @@ func (o *AdmissionOptions) plugins() []plugin {
 	pods, classes := v1("", "pods"), v1("storage.k8s.io", "storageclasses")
 	return []plugin{
 		{name: alwaysanswer.AdmitName, register: alwaysanswer.RegisterAdmit, off: true},
-		{name: lifecycle.PluginName, register: lifecycle.Register, needs: need(namespaces)},
+		{name: lifecycle.PluginName, register: lifecycle.Register, needs: need(namespaces), behind: true},
 		{name: antiaffinity.PluginName, register: antiaffinity.Register, off: true},
 		{name: limitranger.PluginName, register: limitranger.Register, needs: need(v1("", "limitranges"))},
 		{name: serviceaccount.PluginName, register: serviceaccount.Register, needs: need(v1("", "serviceaccounts"))},
@@ -175,17 +178,17 @@ func (o *AdmissionOptions) AddFlags(flags *pflag.FlagSet) {
 		"Indicates the tolerationSeconds of the toleration for unreachable:NoExecute that is added by default to every pod that does not already have such a toleration.")
 }
 
-// admit adds the admission chain. Plugins use the loopback connection, but for the
+// admit adds the admission chain. Plugins use the connection of access, but for the
 // webhooks that they call, and end with closed.
-func (c CompletedOptions) admit(config *genericapiserver.Config, client kubernetes.Interface, factory informers.SharedInformerFactory, resolver webhook.ServiceResolver, closed closed) error {
-	dynamicClient, err := dynamic.NewForConfig(config.LoopbackClientConfig)
+func (c CompletedOptions) admit(config *genericapiserver.Config, access *rest.Config, client kubernetes.Interface, factory informers.SharedInformerFactory, resolver webhook.ServiceResolver, closed closed) error {
+	dynamicClient, err := dynamic.NewForConfig(access)
 	if err != nil {
-		return fmt.Errorf("loopback client: %w", err)
+		return fmt.Errorf("client of admission plugins: %w", err)
 	}
 	chain := *c.Admission.AdmissionOptions
 	chain.DisablePlugins = slices.Clone(chain.DisablePlugins)
 	for _, p := range c.Admission.plugins() {
-		if !servesAll(c.Groups, config, p.needs) {
+		if !c.available(config, p.needs) || c.Host.Aggregated && !p.behind {
 			chain.DisablePlugins = append(chain.DisablePlugins, p.name)
 		}
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/stoa-project/stoa/server/etcd"
 	"github.com/stoa-project/stoa/server/folder"
+	"github.com/stoa-project/stoa/server/host"
 	"github.com/stoa-project/stoa/server/storage"
 )
 
@@ -54,7 +55,8 @@ type Server struct {
 
 	clientCAs  []dynamiccertificates.CAContentProvider
 	frontProxy *frontProxy
-	tokens     *tokens
+	tokens     *tokens    // nil in aggregated mode
+	host       *host.Host // nil without
 
 	mu       sync.Mutex // guards the parts of identity that are renewed
 	identity *identity
@@ -121,7 +123,12 @@ func (s *Server) prepare(ctx context.Context, c CompletedOptions) (*genericapise
 	}
 	s.closers = append(s.closers, func() { _ = listener.Close() })
 	s.listener, s.closeDelay = listener, c.Serving.CloseDelay
-	if s.identity, err = newIdentity(ctx, c); err != nil {
+	if c.Host.Aggregated {
+		err = s.prepareBehind(ctx, c)
+	} else {
+		err = s.prepareAlone(ctx, c)
+	}
+	if err != nil {
 		return nil, err
 	}
 	serving, err := c.Serving.serve(listener, s.identity.serving)
@@ -132,24 +139,32 @@ func (s *Server) prepare(ctx context.Context, c CompletedOptions) (*genericapise
 	if err != nil {
 		return nil, err
 	}
-	if s.clientCAs, err = c.Authentication.clientCAs(s.identity.ca); err != nil {
-		return nil, err
-	}
-	proxy, remove, err := newFrontProxy(ctx, c)
-	s.closers = append(s.closers, remove)
-	if err != nil {
-		return nil, err
-	}
-	s.frontProxy = proxy
-	if s.tokens, err = newTokens(ctx, c); err != nil {
-		return nil, err
-	}
 	s.url, s.dataDir = c.url(listener.Addr()), c.DataDir
 	config, err := c.genericConfig(serving, loopback)
 	if err != nil {
 		return nil, err
 	}
 	return config, c.Audit.audit(ctx, config)
+}
+
+// prepareAlone makes or loads the certificates and keys of a server that is behind no
+// other one.
+func (s *Server) prepareAlone(ctx context.Context, c CompletedOptions) error {
+	var err error
+	if s.identity, err = newIdentity(ctx, c); err != nil {
+		return err
+	}
+	if s.clientCAs, err = c.Authentication.clientCAs(s.identity.ca); err != nil {
+		return err
+	}
+	proxy, remove, err := newFrontProxy(ctx, c)
+	s.closers = append(s.closers, remove)
+	if err != nil {
+		return err
+	}
+	s.frontProxy = proxy
+	s.tokens, err = newTokens(ctx, c)
+	return err
 }
 
 // url is where clients on this machine reach the server.

@@ -63,8 +63,11 @@ func (t *tokens) authenticator(client kubernetes.Interface, all stores) authenti
 	return serviceaccount.New(config)
 }
 
-// kind is what issues tokens for the API.
+// kind is what issues tokens for the API; nil if nothing does.
 func (t *tokens) kind() *kind.Tokens {
+	if t == nil {
+		return nil
+	}
 	out := &kind.Tokens{Issue: t.issuer.Issue, MaxSeconds: int64(t.options.MaxExpiration / time.Second)}
 	if t.options.ExtendExpiration {
 		out.ExtendedSeconds = int64(extendedTokenLifetime / time.Second)
@@ -75,6 +78,9 @@ func (t *tokens) kind() *kind.Tokens {
 // serveDiscovery tells others how to verify tokens, if the issuer has a name that
 // they can look up.
 func (t *tokens) serveDiscovery(ctx context.Context, s *genericapiserver.GenericAPIServer) {
+	if t == nil {
+		return
+	}
 	keysURL := t.options.KeysURL
 	if keysURL == "" {
 		keysURL = (&url.URL{Scheme: "https", Host: s.ExternalAddress, Path: serviceaccount.KeysPath}).String()

@@ -1,0 +1,60 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"net/http"
+
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+	"k8s.io/apiserver/pkg/server/healthz"
+
+	"github.com/stoa-project/stoa/server/host"
+	"github.com/stoa-project/stoa/server/pki"
+)
+
+// prepareBehind makes what a server in aggregated mode has of the host in place of its
+// own authorities: the serving certificate, and whom to believe.
+func (s *Server) prepareBehind(ctx context.Context, c CompletedOptions) error {
+	var err error
+	if s.host, err = host.Open(ctx, host.Options{Kubeconfig: c.Host.Kubeconfig, Grace: c.Host.Grace}); err != nil {
+		return err
+	}
+	s.clientCAs = []dynamiccertificates.CAContentProvider{s.host.ClientCA()}
+	s.frontProxy = &frontProxy{trusted: s.host.FrontProxy()}
+	s.identity = &identity{}
+	if c.Serving.CertFile != "" {
+		return s.identity.show(c, c.Serving.CertFile, c.Serving.KeyFile)
+	}
+	service, err := host.ParseObjectName(c.Host.Service)
+	if err != nil {
+		return err
+	}
+	secret, err := c.Host.secret()
+	if err != nil {
+		return err
+	}
+	var vault host.Vault = host.FolderVault{Store: pki.Store{Dir: c.pki}}
+	if secret.Name != "" {
+		vault = host.SecretVault{Client: s.host.Client, Name: secret}
+	}
+	s.identity.serving, err = s.host.Certificate(ctx, host.CertificateConfig{
+		Vault: vault, Service: service, Hosts: c.servingHosts(), APIServices: c.apiServices(), Lifetimes: c.Host.Lifetimes, Interval: c.Host.Interval,
+	})
+	return err
+}
+
+// checkHost makes readiness, and not liveness, depend on the host: a restart would not
+// bring it back.
+func (s *Server) checkHost(c CompletedOptions, config *genericapiserver.Config) error {
+	secret, err := c.Host.secret()
+	if err != nil {
+		return err
+	}
+	for _, check := range s.host.Checks(host.Rights(secret, c.apiServices())) {
+		config.AddReadyzChecks(healthz.NamedCheck(check.Name, func(r *http.Request) error { return check.Check(r.Context()) }))
+	}
+	return nil
+}
