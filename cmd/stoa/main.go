@@ -64,6 +64,7 @@ func newCommand() *cobra.Command {
 		// Without Args, cobra reports an unknown command. A suggestion would be more lines.
 		DisableSuggestions: true,
 	}
-	root.AddCommand(newStartCommand(), newVersionCommand(), newHashPasswordCommand(), newTokenCommand(), newKubeconfigCommand(), newAuditCommand(), newAuthCommand())
+	root.AddCommand(newStartCommand(), newVersionCommand(), newHashPasswordCommand(), newTokenCommand(), newKubeconfigCommand(), newAuditCommand(), newAuthCommand(),
+		newInstallCommand(), newUninstallCommand(), newDoctorCommand())
 	return root
 }

@@ -104,6 +104,11 @@ func (o *startOptions) run(ctx context.Context, out io.Writer) error {
 
 // announce tells what to type next.
 func (o *startOptions) announce(out io.Writer, s *server.Server, took time.Duration) {
+	if o.server.Host.Aggregated {
+		fmt.Fprintf(out, "Stoa %s (Kubernetes %s) is ready at %s after %.2f s, behind another cluster: use that.\n",
+			version.Get().Version, version.Kubernetes(), s.URL(), took.Seconds())
+		return
+	}
 	fmt.Fprintf(out, "Stoa %s (Kubernetes %s) is ready at %s after %.2f s.\n\nIn another terminal:\n\n"+
 		"    export KUBECONFIG=%s\n    %s get namespaces\n\n",
 		version.Get().Version, version.Kubernetes(), s.URL(), took.Seconds(), s.KubeconfigPath(), kubectl())

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -18,7 +19,9 @@ import (
 const (
 	// checkTimeout is how long the cluster has to answer a question about health.
 	checkTimeout = 2 * time.Second
-	// checkInterval is how long an answer about rights is good.
+	// reviewers is how many such questions are asked at once.
+	reviewers = 4
+	// checkInterval is how long the answer is good that no right is missing.
 	checkInterval = 5 * time.Second
 )
 
@@ -79,15 +82,38 @@ type Check struct {
 	Check func(context.Context) error
 }
 
-// Checks tell what the server needs of the cluster and has not got.
+// Checks tell what the server needs of the cluster and has not got. /readyz shows names
+// alone, so that there is one for each kind of object.
 func (h *Host) Checks(rights []Right) []Check {
-	return []Check{
+	out := []Check{
 		{"host", h.answers},
 		{"host-authentication", func(context.Context) error { return h.trust.check() }},
-		{"host-rights", func(ctx context.Context) error {
-			return h.rights.get(func() error { return h.mayDo(ctx, rights) })
-		}},
 	}
+	named := map[string]bool{}
+	for _, right := range rights {
+		resource := right.Resource
+		if named[resource] {
+			continue
+		}
+		named[resource] = true
+		out = append(out, Check{"host-" + resource, func(ctx context.Context) error {
+			missing, err := h.rights.get(func() ([]Right, error) { return h.missing(ctx, rights) })
+			if err != nil {
+				return err
+			}
+			var texts []string
+			for _, right := range missing {
+				if right.Resource == resource {
+					texts = append(texts, right.String())
+				}
+			}
+			if texts != nil {
+				return errors.New("the host cluster does not allow this server to " + strings.Join(texts, ", "))
+			}
+			return nil
+		}})
+	}
+	return out
 }
 
 // answers asks for nothing but an answer.
@@ -100,39 +126,57 @@ func (h *Host) answers(ctx context.Context) error {
 	return nil
 }
 
-func (h *Host) mayDo(ctx context.Context, rights []Right) error {
+// missing are the rights that the server does not have.
+func (h *Host) missing(ctx context.Context, rights []Right) ([]Right, error) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	var missing []string
-	for _, right := range rights {
-		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: right.Attributes()}}
-		answer, err := h.Client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
-		if err != nil {
-			return fmt.Errorf("ask the host cluster what this server may do: %w", err)
-		}
-		if !answer.Status.Allowed {
-			missing = append(missing, right.String())
+	allowed := make([]bool, len(rights))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(reviewers)
+	for i, right := range rights {
+		group.Go(func() error {
+			review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: right.Attributes()}}
+			answer, err := h.Client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+			if err != nil {
+				return fmt.Errorf("ask the host cluster what this server may do: %w", err)
+			}
+			allowed[i] = answer.Status.Allowed
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	var out []Right
+	for i, right := range rights {
+		if !allowed[i] {
+			out = append(out, right)
 		}
 	}
-	if missing != nil {
-		return errors.New("the host cluster does not allow this server to: " + strings.Join(missing, ", "))
-	}
-	return nil
+	return out, nil
 }
 
 // recent keeps an answer for a while: anybody may ask for health, and must not have the
 // cluster asked as often.
 type recent struct {
-	mu    sync.Mutex
-	until time.Time
-	err   error
+	mu      sync.Mutex
+	until   time.Time
+	missing []Right
+	err     error
 }
 
-func (r *recent) get(ask func() error) error {
+func (r *recent) get(ask func() ([]Right, error)) ([]Right, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if now := time.Now(); !now.Before(r.until) {
-		r.err, r.until = ask(), now.Add(checkInterval)
+	if time.Now().Before(r.until) {
+		return r.missing, r.err
 	}
-	return r.err
+	r.missing, r.err = ask()
+	r.until = time.Now()
+	if r.err == nil && r.missing == nil {
+		r.until = r.until.Add(checkInterval) // what is wrong may be put right at any moment
+	} else {
+		r.until = r.until.Add(time.Second)
+	}
+	return r.missing, r.err
 }

@@ -3,5 +3,5 @@
 
 // Package install puts a server in aggregated mode behind a cluster, and takes it away
 // again. [Options.Objects] are all objects that this takes; charts/stoa has the same.
-// Package doctor says what is wrong with what is there.
+// [Cluster.Examine] says what is wrong with what is there.
 package install
