@@ -57,7 +57,7 @@ func (c *Cluster) Examine(ctx context.Context, o Options) []Finding {
 		{"host", func() (string, string) { return c.lookAtHost(ctx) }},
 		{"objects", func() (string, string) { return c.lookAtObjects(ctx, o) }},
 		{"rights", func() (string, string) { return c.lookAtRights(ctx, o) }},
-		{"front proxy", func() (string, string) { return c.lookAtFrontProxy(ctx) }},
+		{"front proxy", func() (string, string) { return c.lookAtFrontProxy(ctx, o) }},
 		{"endpoints", func() (string, string) { return c.lookAtEndpoints(ctx, o, service) }},
 		{"server", func() (string, string) { return c.lookAtServer(ctx, o) }},
 		{"authority", func() (string, string) { return c.lookAtAuthority(ctx, o) }},
@@ -94,6 +94,15 @@ func (c *Cluster) detect(ctx context.Context, o Options) (Options, *corev1.Servi
 		if err == nil && len(slice.Endpoints) > 0 && len(slice.Ports) > 0 && slice.Ports[0].Port != nil {
 			if ip, err := netip.ParseAddr(slice.Endpoints[0].Addresses[0]); err == nil {
 				o.Endpoint = netip.AddrPortFrom(ip, uint16(*slice.Ports[0].Port)).String()
+			}
+		}
+	default:
+		deployment, err := c.client.AppsV1().Deployments(o.Namespace).Get(ctx, Name, metav1.GetOptions{})
+		if err == nil && len(deployment.Spec.Template.Spec.Containers) > 0 {
+			for _, arg := range deployment.Spec.Template.Spec.Containers[0].Args {
+				if servers, ok := strings.CutPrefix(arg, "--etcd-servers="); ok {
+					o.EtcdServers = strings.Split(servers, ",")
+				}
 			}
 		}
 	}
@@ -161,7 +170,7 @@ func (c *Cluster) lookAtRights(ctx context.Context, o Options) (text, do string)
 	return name + " may do what it must", ""
 }
 
-func (c *Cluster) lookAtFrontProxy(ctx context.Context) (text, do string) {
+func (c *Cluster) lookAtFrontProxy(ctx context.Context, o Options) (text, do string) {
 	const where = "--requestheader-client-ca-file and --proxy-client-cert-file of the cluster's API server"
 	trust, err := c.client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, "extension-apiserver-authentication", metav1.GetOptions{})
 	if err != nil {
@@ -172,7 +181,7 @@ func (c *Cluster) lookAtFrontProxy(ctx context.Context) (text, do string) {
 		return err.Error(), "renew what is in " + where
 	}
 	// Its server says 401 to a proxy that it does not believe, and the cluster repeats it.
-	if state := c.refused(ctx); state != "" {
+	if state := c.refused(ctx, o); state != "" {
 		return "the server does not believe it: " + state, "renew the certificate in --proxy-client-cert-file of the cluster's API server: " +
 			"it has expired, or is not signed by --requestheader-client-ca-file, or its name is not in --requestheader-allowed-names"
 	}
@@ -180,13 +189,13 @@ func (c *Cluster) lookAtFrontProxy(ctx context.Context) (text, do string) {
 }
 
 // refused is what the cluster says if the server does not believe its proxy.
-func (c *Cluster) refused(ctx context.Context) string {
-	services, err := c.services.List(ctx, metav1.ListOptions{LabelSelector: managedBy + "=" + Name})
-	if err != nil {
-		return ""
-	}
-	for i := range services.Items {
-		for _, condition := range services.Items[i].Status.Conditions {
+func (c *Cluster) refused(ctx context.Context, o Options) string {
+	for _, registered := range o.APIServices {
+		service, err := c.services.Get(ctx, registered.Name, metav1.GetOptions{})
+		if err != nil {
+			continue
+		}
+		for _, condition := range service.Status.Conditions {
 			if condition.Type == apiregistration.Available && condition.Status != apiregistration.ConditionTrue && strings.HasSuffix(condition.Message, ": 401") {
 				return condition.Message
 			}

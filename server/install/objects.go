@@ -41,6 +41,9 @@ func (o Options) Objects() ([]*unstructured.Unstructured, error) {
 			return nil, err
 		}
 		delete(content, "status")
+		if spec, ok := content["spec"].(map[string]any); ok && len(spec) == 0 {
+			delete(content, "spec")
+		}
 		for _, path := range [][]string{{"metadata"}, {"spec", "template", "metadata"}, {"spec", "strategy"}} {
 			if part, found, _ := unstructured.NestedFieldNoCopy(content, path...); found {
 				delete(part.(map[string]any), "creationTimestamp")

@@ -87,6 +87,9 @@ func (o Options) Validate() error {
 
 func (o Options) validatePods() []error {
 	var errs []error
+	if o.User != "" {
+		errs = append(errs, errors.New("--user: pods are the service account, it is for --external-name and --endpoint"))
+	}
 	if o.Image == "" {
 		errs = append(errs, errors.New("--image must be set"))
 	}

@@ -68,7 +68,6 @@ func (o Options) deployment(selector *metav1.LabelSelector) *appsv1.Deployment {
 						RunAsNonRoot: new(true), RunAsUser: new(int64(nobody)), RunAsGroup: new(int64(nobody)), FSGroup: new(int64(nobody)),
 						SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 					},
-					PriorityClassName: "system-cluster-critical",
 				},
 			},
 		},

@@ -15,7 +15,8 @@ import (
 )
 
 // prologue is what a reader has done before the first command of a document, and what
-// it means to start a server in another terminal: bin/stoa start is the function start.
+// it means to start a server in another terminal: bin/stoa start is the function start,
+// and behind for one behind that, which is there until the end.
 const prologue = `
 set -o errexit -o nounset -o pipefail
 export KUBECONFIG=$PWD/.stoa/admin.kubeconfig HOME=$PWD
@@ -32,8 +33,17 @@ start() {
     kill -0 "$server" 2> /dev/null || { server=; cat server.log >&2; exit 1; }
   done
 }
+behind() {
+  bin/stoa start --bind-address=127.0.0.1 "$@" > behind.log 2>&1 &
+  others+=("$!")
+}
+others=()
+leave() {
+  for other in "${others[@]}"; do kill "$other"; wait "$other"; done
+  stop
+}
 trap 'echo "$here: $BASH_COMMAND" >&2' ERR
-trap stop EXIT
+trap leave EXIT
 here="the first start"
 start
 `
@@ -73,6 +83,7 @@ func runDocument(t *testing.T, script string) {
 	}
 	port := strconv.Itoa(freePort(t))
 	script = strings.ReplaceAll(script, "127.0.0.1:6443", "127.0.0.1:"+port)
+	script = strings.ReplaceAll(script, "7443", strconv.Itoa(freePort(t)))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	command := exec.CommandContext(ctx, "bash", "-c", prologue+script) // of our own documents
@@ -80,7 +91,8 @@ func runDocument(t *testing.T, script string) {
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) } // so that it stops the server
 	if out, err := command.CombinedOutput(); err != nil {
 		log, _ := os.ReadFile(filepath.Join(work, "server.log")) // there may be none
-		t.Errorf("%v\n%s\nserver:\n%s", err, out, log)
+		behind, _ := os.ReadFile(filepath.Join(work, "behind.log"))
+		t.Errorf("%v\n%s\nserver:\n%s\n%s", err, out, log, behind)
 	}
 }
 
@@ -99,6 +111,9 @@ func commandsOf(name, text string) string {
 		case inside && !strings.HasSuffix(line, " -w"):
 			if arguments, ok := strings.CutPrefix(line, "bin/stoa start"); ok {
 				line = "start" + arguments
+				if strings.HasPrefix(arguments, " --aggregated") {
+					line = "behind" + arguments
+				}
 			}
 			out.WriteString(line + "\n")
 		}

@@ -339,7 +339,7 @@ func TestInstallPods(t *testing.T) {
 		t.Errorf("wait: %v", err)
 	}
 	fresh := install.NewOptions()
-	fresh.APIServices, fresh.EtcdServers = o.APIServices, o.EtcdServers
+	fresh.APIServices = o.APIServices
 	found := map[string]string{}
 	for _, finding := range cluster.Examine(t.Context(), fresh) {
 		found[finding.Check] = finding.Text
