@@ -18,7 +18,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/version"
+	utilversion "k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/client-go/util/cert"
 	apiregistration "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 
@@ -115,7 +115,7 @@ func (c *Cluster) lookAtHost(ctx context.Context) (text, do string) {
 		return err.Error(), "make the cluster of the kubeconfig reachable from here"
 	}
 	text = "Kubernetes " + info.GitVersion
-	if has, err := version.ParseGeneric(info.GitVersion); err == nil && has.LessThan(version.MustParseGeneric(oldest)) {
+	if has, err := utilversion.ParseGeneric(info.GitVersion); err == nil && has.LessThan(utilversion.MustParseGeneric(oldest)) {
 		return text + " is older than " + oldest, "upgrade the cluster to Kubernetes " + oldest + " or newer"
 	}
 	if _, err := c.client.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{}); err != nil {

@@ -51,8 +51,8 @@ func (c *Cluster) lookAtServer(ctx context.Context, o Options) (text, do string)
 	}
 	var failed []string
 	for line := range strings.Lines(answer.text) {
-		if strings.HasPrefix(line, "[-]") {
-			failed = append(failed, strings.TrimSpace(strings.TrimPrefix(line, "[-]")))
+		if check, ok := strings.CutPrefix(line, "[-]"); ok {
+			failed = append(failed, strings.TrimSpace(check))
 		}
 	}
 	if skew := time.Since(answer.date).Abs(); !answer.date.IsZero() && skew > maxSkew {

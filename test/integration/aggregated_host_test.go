@@ -49,7 +49,7 @@ func TestAggregatedOutage(t *testing.T) {
 	h.install(t, o)
 	h.grant(t, "writer", "*")
 	h.grant(t, "system:serviceaccount:default:default", "get")
-	behind := startBehind(t, dir, port, h.kubeconfig(t, aggregatedUser), stoatest.WithFlags("--host-grace-period=1h"))
+	behind := startBehind(t, dir, port, h.kubeconfig(t), stoatest.WithFlags("--host-grace-period=1h"))
 	config := directly(t, behind, dir, h.as(t, "writer"))
 	writer := versioned.NewForConfigOrDie(config).TenancyV1().Tenants()
 	eventually(t, func() string {
@@ -219,7 +219,7 @@ func TestAggregatedNamespaces(t *testing.T) {
 	port := freePort(t)
 	o := h.options(t, port)
 	h.install(t, o)
-	startBehind(t, filepath.Join(t.TempDir(), "behind"), port, h.kubeconfig(t, aggregatedUser))
+	startBehind(t, filepath.Join(t.TempDir(), "behind"), port, h.kubeconfig(t))
 	h.wait(t, o)
 	grant := []byte(`{"apiVersion":"tenancy.stoa.dev/v1","kind":"Grant","metadata":{"name":"one"},"spec":{"subject":{"kind":"User","apiGroup":"rbac.authorization.k8s.io","name":"jane"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"view"},"duration":"1h","reason":"a test"}}`)
 	create := func(namespace string) answer {
@@ -280,7 +280,7 @@ func TestDoctor(t *testing.T) {
 	want("objects: missing: Namespace stoa-system, ", "run stoa install again")
 	h.install(t, o)
 	want("server: not reachable from here", "connection refused", "start the server")
-	behind := startBehind(t, dir, port, h.kubeconfig(t, aggregatedUser))
+	behind := startBehind(t, dir, port, h.kubeconfig(t))
 	h.wait(t, o)
 	want("well")
 
@@ -372,7 +372,7 @@ func TestAggregatedExpiredProxy(t *testing.T) {
 	port := freePort(t)
 	o := h.options(t, port)
 	h.install(t, o)
-	startBehind(t, filepath.Join(t.TempDir(), "behind"), port, h.kubeconfig(t, aggregatedUser))
+	startBehind(t, filepath.Join(t.TempDir(), "behind"), port, h.kubeconfig(t))
 	cluster, _ := h.cluster(t)
 	eventually(t, func() string {
 		last := ""

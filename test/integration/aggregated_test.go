@@ -55,10 +55,10 @@ func (h *hostCluster) start(t *testing.T) {
 	}, h.flags...)...))
 }
 
-// kubeconfig writes one for a user and returns its path.
-func (h *hostCluster) kubeconfig(t *testing.T, user string) string {
+// kubeconfig writes one for aggregatedUser and returns its path.
+func (h *hostCluster) kubeconfig(t *testing.T) string {
 	t.Helper()
-	k, _, err := server.ClientKubeconfig(t.Context(), h.dir, pki.Client{User: user})
+	k, _, err := server.ClientKubeconfig(t.Context(), h.dir, pki.Client{User: aggregatedUser})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestAggregated(t *testing.T) {
 	dir, port := filepath.Join(t.TempDir(), "behind"), freePort(t)
 	o := h.options(t, port)
 	h.install(t, o)
-	kubeconfig := h.kubeconfig(t, aggregatedUser)
+	kubeconfig := h.kubeconfig(t)
 	behind := startBehind(t, dir, port, kubeconfig)
 	h.wait(t, o)
 
