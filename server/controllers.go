@@ -20,7 +20,7 @@ import (
 // addControllers adds the hooks that start the controllers. Readiness does not wait
 // for what they do.
 func (s *Server) addControllers(c CompletedOptions, config *genericapiserver.Config, factory informers.SharedInformerFactory, all stores) error {
-	served, err := catalog.New(config.LoopbackClientConfig)
+	served, err := catalog.New(s.access(config))
 	if err != nil {
 		return err
 	}

@@ -134,7 +134,7 @@ func (a Authorities) Next(now time.Time, name string, lifetimes Lifetimes) (next
 		}
 	}
 	changed = len(next) < len(a)
-	if len(next) > 0 && now.Before(renewAt(next[len(next)-1].cert)) {
+	if len(next) > 0 && now.Before(nextAt(next[len(next)-1].cert)) {
 		return next, changed, nil
 	}
 	one, err := newAuthority(now, name, lifetimes.Authority)
@@ -142,6 +142,12 @@ func (a Authorities) Next(now time.Time, name string, lifetimes Lifetimes) (next
 		return nil, false, err
 	}
 	return append(next, one), true, nil
+}
+
+// nextAt is when less than a third of the lifetime that was asked for is left.
+func nextAt(cert *x509.Certificate) time.Time {
+	const part = 3
+	return cert.NotAfter.Add(-(cert.NotAfter.Sub(cert.NotBefore) - skew) / part)
 }
 
 func newAuthority(now time.Time, name string, lifetime time.Duration) (authority, error) {
@@ -175,7 +181,7 @@ func (a Authorities) signer(now time.Time, overlap time.Duration) authority {
 // authority, for all the hosts, and with more than a third of its life left. changed says whether it is a new one.
 func (a Authorities) Serving(ctx context.Context, now time.Time, before *Pair, serving Serving, lifetimes Lifetimes) (pair *Pair, changed bool, err error) {
 	by := a.signer(now, lifetimes.Overlap)
-	if before != nil && before.Leaf.CheckSignatureFrom(by.cert) == nil && now.Before(renewAt(before.Leaf)) && fits(before.Leaf, serving.Hosts) {
+	if before != nil && before.Leaf.CheckSignatureFrom(by.cert) == nil && now.Before(nextAt(before.Leaf)) && fits(before.Leaf, serving.Hosts) {
 		return before, false, nil
 	}
 	serving.Lifetime = lifetimes.Leaf

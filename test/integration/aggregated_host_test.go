@@ -157,8 +157,8 @@ func (h *hostCluster) token(t *testing.T) string {
 }
 
 // TestAggregatedRotation has authorities that live for seconds, in a secret that two
-// servers share: requests through the cluster never fail while several authorities
-// follow one another.
+// servers share: requests through the cluster never fail while authorities follow one
+// another.
 func TestAggregatedRotation(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -176,7 +176,7 @@ func TestAggregatedRotation(t *testing.T) {
 	for _, port := range ports {
 		servers = append(servers, startBehind(t, filepath.Join(t.TempDir(), "behind"), port, kubeconfig,
 			stoatest.WithFlags("--aggregated-ca-secret=stoa-system/stoa-ca"), stoatest.WithOptions(func(o *server.Options) {
-				o.Host.Lifetimes = pki.Lifetimes{Authority: 18 * time.Second, Leaf: 6 * time.Second, Overlap: 3 * time.Second}
+				o.Host.Lifetimes = pki.Lifetimes{Authority: 30 * time.Second, Leaf: 15 * time.Second, Overlap: 5 * time.Second}
 				o.Host.Interval = 500 * time.Millisecond
 			})))
 	}

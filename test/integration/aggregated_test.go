@@ -275,3 +275,43 @@ func directly(t *testing.T, behind *stoatest.Server, dir string, user *rest.Conf
 	config.CAData = authorities.Bundle()
 	return config
 }
+
+// TestAggregatedFlags has flags that contradict each other.
+func TestAggregatedFlags(t *testing.T) {
+	t.Parallel()
+	for flags, want := range map[string]string{
+		"--host-grace-period=1m":                                     "--host-grace-period needs --aggregated",
+		"--aggregated --authorization-mode=RBAC":                     "--authorization-mode must not be set with --aggregated: the host decides that",
+		"--aggregated --token-auth-file=/dev/null":                   "--token-auth-file must not be set with --aggregated: the host decides that",
+		"--aggregated --anonymous-auth=false":                        "",
+		"--aggregated --host-grace-period=-1s":                       "--host-grace-period must not be negative",
+		"--aggregated --aggregated-service=stoa":                     `--aggregated-service: "stoa" must be namespace/name`,
+		"--aggregated --aggregated-ca-secret=a/b/c":                  `--aggregated-ca-secret: "a/b/c" must be namespace/name`,
+		"--aggregated --api-groups=core":                             "--aggregated: --api-groups leaves no group that only Stoa has",
+		"--aggregated --kubeconfig=x --custom-resources --profiling": "",
+	} {
+		o := server.NewOptions()
+		if err := o.Flags().Parse(strings.Fields(flags)); err != nil {
+			t.Fatal(err)
+		}
+		completed, err := o.Complete(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := text(completed.Validate()); got != want {
+			t.Errorf("%s: %q, want %q", flags, got, want)
+		}
+	}
+	o := server.NewOptions()
+	o.DataDir = t.TempDir()
+	if err := o.Flags().Parse([]string{"--aggregated", "--kubeconfig=/missing", "--secure-port=0"}); err != nil {
+		t.Fatal(err)
+	}
+	completed, err := o.Complete(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := server.New(t.Context(), completed); text(err) != "--kubeconfig: stat /missing: no such file or directory" {
+		t.Errorf("a kubeconfig that is not there: %v", err)
+	}
+}
