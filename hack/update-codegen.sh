@@ -22,6 +22,9 @@ readonly builtin_hubs=(
   apis/{discovery,flowcontrol,networking,node,policy,rbac,resource,scheduling,storage,storagemigration}
 )
 readonly builtin=("${builtin_hubs[@]/%//v1}" apis/autoscaling/v2)
+# Types that Kubernetes removed. They are served on demand, convert to their hubs by
+# shape, and bring their OpenAPI definitions with them.
+readonly removed=(apis/policy/v1beta1)
 # Packages of other modules whose definitions are in our OpenAPI documents.
 readonly described=(
   "${builtin[@]/#apis/k8s.io/api}"
@@ -83,7 +86,7 @@ own_packages="$(packages "${own[@]}")"
 readonly own_packages
 "${tools}/register-gen" "${header[@]}" --output-file zz_generated.register.go ${own_packages}
 "${tools}/deepcopy-gen" "${header[@]}" --output-file zz_generated.deepcopy.go \
-  $(packages "${own_hubs[@]}" "${builtin_hubs[@]}" "${own[@]}")
+  $(packages "${own_hubs[@]}" "${builtin_hubs[@]}" "${own[@]}" "${removed[@]}")
 "${tools}/prerelease-lifecycle-gen" "${header[@]}" --output-file zz_generated.prerelease_lifecycle.go \
   ${own_packages}
 
@@ -115,6 +118,15 @@ step "openapi"
   --output-dir generated/openapi --output-pkg "${module}/generated/openapi" \
   --output-model-name-file zz_generated.model_name.go --report-filename /dev/null \
   $(readonly_packages "${described[@]}") "${described[@]}" ${own_packages}
+# By themselves, because they are read only where they are served.
+"${tools}/openapi-gen" "${header[@]}" --output-file zz_generated.openapi.go \
+  --output-dir generated/openapi/removed --output-pkg "${module}/generated/openapi/removed" \
+  --output-model-name-file zz_generated.model_name.go --report-filename /dev/null \
+  $(packages "${removed[@]}")
+# The generator knows the models of those packages alone that it writes.
+sed -i.old 's,"k8s.io/apimachinery/pkg/apis/meta/v1[.],"io.k8s.apimachinery.pkg.apis.meta.v1.,; s,"k8s.io/api/core/v1[.],"io.k8s.api.core.v1.,' \
+  generated/openapi/removed/zz_generated.openapi.go
+rm generated/openapi/removed/zz_generated.openapi.go.old
 
 step "applyconfiguration, clientset, listers, informers"
 readonly schema="${tools}/openapi-schema.json"

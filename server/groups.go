@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
+	"github.com/emicklei/go-restful/v3"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	crdopenapi "k8s.io/apiextensions-apiserver/pkg/generated/openapi"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 	serverstorage "k8s.io/apiserver/pkg/server/storage"
@@ -129,15 +132,14 @@ func storageFactory(etcd *EtcdOptions, groups []kind.Group, config *genericapise
 	// An event has two forms, and is stored in one.
 	factory.AddCohabitatingResources(corev1.Resource("events"), eventsv1.Resource("events"))
 	for _, g := range groups {
-		if !g.Protobuf(scheme) {
-			all := schema.GroupResource{Group: g.Name, Resource: serverstorage.AllResources}
-			factory.SetSerializer(all, runtime.ContentTypeJSON, nil)
-		}
-		if g.StorageVersion == "" {
-			continue
-		}
 		for _, r := range g.Resources {
 			resource := schema.GroupResource{Group: g.Name, Resource: r.Kind.Resource()}
+			if !r.Protobuf(scheme, g.Name) {
+				factory.SetSerializer(resource, runtime.ContentTypeJSON, nil)
+			}
+			if g.StorageVersion == "" {
+				continue
+			}
 			encoding.SetResourceEncoding(resource, schema.GroupVersion{Group: g.Name, Version: g.StorageVersion},
 				schema.GroupVersion{Group: g.Name, Version: runtime.APIVersionInternal})
 		}
@@ -160,6 +162,19 @@ func (s withoutProtobuf) SupportedMediaTypes() []runtime.SerializerInfo {
 	return slices.DeleteFunc(slices.Clone(s.NegotiatedSerializer.SupportedMediaTypes()), func(info runtime.SerializerInfo) bool {
 		return info.MediaType == runtime.ContentTypeProtobuf
 	})
+}
+
+// preferJSON takes protobuf from what the client of a version accepts that shares its
+// group with others. Most clients accept JSON as well.
+func preferJSON(request *restful.Request, response *restful.Response, chain *restful.FilterChain) {
+	header := request.Request.Header
+	others := slices.DeleteFunc(strings.Split(header.Get("Accept"), ","), func(accepted string) bool {
+		return strings.HasPrefix(strings.TrimSpace(accepted), runtime.ContentTypeProtobuf)
+	})
+	if len(others) > 0 {
+		header.Set("Accept", strings.Join(others, ","))
+	}
+	chain.ProcessFilter(request, response)
 }
 
 // kindServer is what the kinds may know of the server.
@@ -196,10 +211,15 @@ func (a *assembly) installGroups(s *genericapiserver.GenericAPIServer, config *g
 	}
 	server := a.kindServer(config)
 	var named []*genericapiserver.APIGroupInfo
+	mixed := sets.Set[string]{}
 	for _, g := range a.options.Groups {
 		info := genericapiserver.NewDefaultAPIGroupInfo(g.Name, types.scheme, types.parameters, types.codecs)
-		if !g.Protobuf(types.scheme) {
+		if versions, all := g.WithoutProtobuf(types.scheme); all {
 			info.NegotiatedSerializer = withoutProtobuf{info.NegotiatedSerializer}
+		} else {
+			for v := range versions {
+				mixed.Insert(genericapiserver.APIGroupPrefix + "/" + g.Name + "/" + v)
+			}
 		}
 		info.VersionedResourcesStorageMap, err = g.Storage(types.scheme, server, config.MergedResourceConfig.ResourceEnabled)
 		if err != nil {
@@ -224,6 +244,11 @@ func (a *assembly) installGroups(s *genericapiserver.GenericAPIServer, config *g
 	// One call for all: each builds its type converter anew.
 	if err := s.InstallAPIGroups(named...); err != nil {
 		return fmt.Errorf("install groups: %w", err)
+	}
+	for _, service := range s.Handler.GoRestfulContainer.RegisteredWebServices() {
+		if mixed.Has(service.RootPath()) {
+			service.Filter(preferJSON)
+		}
 	}
 	return nil
 }

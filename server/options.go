@@ -197,6 +197,7 @@ func (o *Options) Complete(ctx context.Context) (CompletedOptions, error) {
 	if c.Groups, err = c.APIs.choose(o.Groups); err != nil {
 		return CompletedOptions{}, err
 	}
+	c.Groups = c.Admission.extend(c.Groups)
 	if c.Host.Aggregated {
 		c.behindHost()
 	}

@@ -50,6 +50,7 @@ import (
 	"github.com/stoa-project/stoa/admission/nodetaint"
 	"github.com/stoa-project/stoa/admission/ownerpermission"
 	"github.com/stoa-project/stoa/admission/podsecurity"
+	"github.com/stoa-project/stoa/admission/podsecuritypolicy"
 	podpriority "github.com/stoa-project/stoa/admission/priority"
 	"github.com/stoa-project/stoa/admission/pullimages"
 	"github.com/stoa-project/stoa/admission/quota"
@@ -61,6 +62,8 @@ import (
 	"github.com/stoa-project/stoa/admission/tolerations"
 	"github.com/stoa-project/stoa/admission/topologylabels"
 	"github.com/stoa-project/stoa/admission/volumeresize"
+	"github.com/stoa-project/stoa/registry/kind"
+	"github.com/stoa-project/stoa/registry/policy"
 )
 
 // AdmissionOptions say which plugins see a write before it is stored.
@@ -83,6 +86,9 @@ type plugin struct {
 	needs []schema.GroupVersionResource
 	// behind is whether it is on in aggregated mode, with the objects of the host.
 	behind bool
+	// extend adds to the group of what the plugin needs first the kinds that are only
+	// served for the plugin.
+	extend func(kind.Group) kind.Group
 }
 
 // plugins are the admission plugins, in the order in which they see a write.
@@ -110,6 +116,10 @@ func (o *AdmissionOptions) plugins() []plugin {
 		{name: pullimages.PluginName, register: pullimages.Register, off: true},
 		{name: imagepolicy.PluginName, register: imagepolicy.Register, off: true},
 		{name: podsecurity.PluginName, register: podsecurity.Register, needs: need(namespaces, pods)},
+		{
+			name: podsecuritypolicy.PluginName, register: podsecuritypolicy.Register, off: true,
+			needs: need(podsecuritypolicy.Policies), extend: policy.WithSecurityPolicies,
+		},
 		{name: nodeselector.PluginName, register: nodeselector.Register, off: true, needs: need(namespaces)},
 		{name: podpriority.PluginName, register: podpriority.Register, needs: need(v1("scheduling.k8s.io", "priorityclasses"))},
 		{name: tolerations.PluginName, register: func(p *admission.Plugins) { tolerations.Register(p, o.Tolerations) }},
@@ -167,6 +177,20 @@ func newAdmissionOptions() *AdmissionOptions {
 		}
 	}
 	return o
+}
+
+// extend adds to the groups the kinds of plugins that are asked for.
+func (o *AdmissionOptions) extend(groups []kind.Group) []kind.Group {
+	out := slices.Clone(groups)
+	for _, p := range o.plugins() {
+		if p.extend == nil || !slices.Contains(o.EnablePlugins, p.name) {
+			continue
+		}
+		if i := slices.IndexFunc(out, func(g kind.Group) bool { return g.Name == p.needs[0].Group }); i >= 0 {
+			out[i] = p.extend(out[i])
+		}
+	}
+	return out
 }
 
 // AddFlags adds kube-apiserver's flags.

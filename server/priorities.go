@@ -61,6 +61,7 @@ var versionPriorities = map[schema.GroupVersion]int32{
 	{Group: "autoscaling", Version: "v2"}:                     30,
 	{Group: "flowcontrol.apiserver.k8s.io", Version: "v1"}:    21,
 	{Group: "internal.apiserver.k8s.io", Version: "v1alpha1"}: 9,
+	{Group: "policy", Version: "v1beta1"}:                     9,
 }
 
 // priorityOf is the place of a version that the server has itself. scheme knows the

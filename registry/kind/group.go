@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/kube-openapi/pkg/common"
 )
@@ -126,18 +127,27 @@ func Uncached(groups []Group, resource schema.GroupResource) bool {
 	return false
 }
 
-// Protobuf says whether every kind of the group has protobuf marshallers in the
-// stored version. A group whose types have none is stored as JSON, and does not
-// offer protobuf to clients.
-func (g Group) Protobuf(scheme *runtime.Scheme) bool {
+// Protobuf says whether the kind of a row has protobuf marshallers in all its versions.
+// One that has none is stored as JSON.
+func (r Resource) Protobuf(scheme *runtime.Scheme, group string) bool {
+	return !slices.ContainsFunc(r.Versions, func(v string) bool {
+		return !r.Kind.marshals(scheme, schema.GroupVersion{Group: group, Version: v})
+	})
+}
+
+// WithoutProtobuf returns the versions of the group in which some kind has no protobuf
+// marshallers, and whether these are all. They do not offer protobuf to clients.
+func (g Group) WithoutProtobuf(scheme *runtime.Scheme) (versions sets.Set[string], all bool) {
+	versions = sets.Set[string]{}
+	others := sets.Set[string]{}
 	for _, r := range g.Resources {
-		for _, v := range r.Versions {
-			if !r.Kind.marshals(scheme, schema.GroupVersion{Group: g.Name, Version: v}) {
-				return false
-			}
+		if r.Protobuf(scheme, g.Name) {
+			others.Insert(r.Versions...)
+		} else {
+			versions.Insert(r.Versions...)
 		}
 	}
-	return true
+	return versions, versions.IsSuperset(others)
 }
 
 // Custom returns a row for a resource that implements rest.Storage itself, such

@@ -32,9 +32,9 @@ func isSidecar(c *corev1.Container) bool {
 	return ptr.Deref(c.RestartPolicy, "") == corev1.ContainerRestartPolicyAlways
 }
 
-// visitContainers calls each for every container with its path, those that run
+// VisitContainers calls each for every container with its path, those that run
 // first first.
-func visitContainers(spec *corev1.PodSpec, path *field.Path, each func(*corev1.Container, *field.Path)) {
+func VisitContainers(spec *corev1.PodSpec, path *field.Path, each func(*corev1.Container, *field.Path)) {
 	for i := range spec.InitContainers {
 		each(&spec.InitContainers[i], path.Child("initContainers").Index(i))
 	}

@@ -40,7 +40,7 @@ func validatePodAnnotations(annotations map[string]string, spec *corev1.PodSpec,
 	for _, key := range slices.Sorted(maps.Keys(annotations)) {
 		value := annotations[key]
 		if key == seccompPod || strings.HasPrefix(key, seccompContainer) {
-			errs = append(errs, validateSeccompName(value, path.Child(key))...)
+			errs = append(errs, ValidateSeccompName(value, path.Child(key))...)
 		}
 		container, ok := strings.CutPrefix(key, appArmor)
 		if !ok {
@@ -58,11 +58,12 @@ func validatePodAnnotations(annotations map[string]string, spec *corev1.PodSpec,
 
 func hasContainer(spec *corev1.PodSpec, name string) bool {
 	found := false
-	visitContainers(spec, nil, func(c *corev1.Container, _ *field.Path) { found = found || c.Name == name })
+	VisitContainers(spec, nil, func(c *corev1.Container, _ *field.Path) { found = found || c.Name == name })
 	return found
 }
 
-func validateSeccompName(name string, path *field.Path) field.ErrorList {
+// ValidateSeccompName judges the name of a profile in an annotation.
+func ValidateSeccompName(name string, path *field.Path) field.ErrorList {
 	switch name {
 	case corev1.SeccompProfileRuntimeDefault, corev1.DeprecatedSeccompProfileDockerDefault, corev1.SeccompProfileNameUnconfined:
 		return nil
@@ -125,7 +126,7 @@ func validateSeccompAnnotations(pod *corev1.Pod, path *field.Path) field.ErrorLi
 	if pod.Spec.SecurityContext != nil {
 		check(seccompPod, pod.Spec.SecurityContext.SeccompProfile, path.Child("securityContext", "seccompProfile"))
 	}
-	visitContainers(&pod.Spec, path, func(c *corev1.Container, path *field.Path) {
+	VisitContainers(&pod.Spec, path, func(c *corev1.Container, path *field.Path) {
 		if c.SecurityContext != nil {
 			check(seccompContainer+c.Name, c.SecurityContext.SeccompProfile, path.Child("securityContext", "seccompProfile"))
 		}
@@ -139,7 +140,7 @@ func validateAppArmorAnnotations(pod *corev1.Pod, path *field.Path) field.ErrorL
 		return nil
 	}
 	var errs field.ErrorList
-	visitContainers(&pod.Spec, path, func(c *corev1.Container, path *field.Path) {
+	VisitContainers(&pod.Spec, path, func(c *corev1.Container, path *field.Path) {
 		var profile *corev1.AppArmorProfile
 		if pod.Spec.SecurityContext != nil {
 			profile = pod.Spec.SecurityContext.AppArmorProfile

@@ -51,7 +51,7 @@ var disabledPodFields = []func(spec *corev1.PodSpec, field func(set bool, drop f
 		field(spec.EvictionResponders != nil, func() { spec.EvictionResponders = nil })
 	},
 	func(spec *corev1.PodSpec, each func(bool, func())) { // stop signals
-		visitContainers(spec, nil, func(c *corev1.Container, _ *field.Path) {
+		VisitContainers(spec, nil, func(c *corev1.Container, _ *field.Path) {
 			if c.Lifecycle == nil {
 				return
 			}
@@ -78,7 +78,7 @@ var disabledPodFields = []func(spec *corev1.PodSpec, field func(set bool, drop f
 		})
 	},
 	func(spec *corev1.PodSpec, each func(bool, func())) { // options of bind mounts
-		visitContainers(spec, nil, func(c *corev1.Container, _ *field.Path) {
+		VisitContainers(spec, nil, func(c *corev1.Container, _ *field.Path) {
 			for i := range c.VolumeMounts {
 				each(c.VolumeMounts[i].BindMountOptions != nil, func() { c.VolumeMounts[i].BindMountOptions = nil })
 			}
@@ -96,7 +96,7 @@ var disabledPodFields = []func(spec *corev1.PodSpec, field func(set bool, drop f
 
 // visitActions calls each for what the probes and hooks of all containers ask.
 func visitActions(spec *corev1.PodSpec, each func(*corev1.HTTPGetAction, *corev1.GRPCAction)) {
-	visitContainers(spec, nil, func(c *corev1.Container, _ *field.Path) {
+	VisitContainers(spec, nil, func(c *corev1.Container, _ *field.Path) {
 		for _, probe := range []*corev1.Probe{c.LivenessProbe, c.ReadinessProbe, c.StartupProbe} {
 			if probe != nil {
 				each(probe.HTTPGet, probe.GRPC)

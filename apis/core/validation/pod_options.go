@@ -92,7 +92,7 @@ func PodSpecOptions(_, old *corev1.PodSpec, _, oldMeta *metav1.ObjectMeta) PodOp
 			return sharedNamespace(old, s.Name) != ""
 		})
 	}
-	visitContainers(old, nil, func(c *corev1.Container, _ *field.Path) {
+	VisitContainers(old, nil, func(c *corev1.Container, _ *field.Path) {
 		if len(c.VolumeDevices) > 0 && !hostUsers(old) {
 			opts.AllowDevicesWithoutHostUsers = true
 		}

@@ -97,7 +97,7 @@ func mayRestart(spec *corev1.PodSpec, containers []corev1.Container, status *cor
 // restartsAll says that the end of one container may restart the others.
 func restartsAll(spec *corev1.PodSpec) bool {
 	found := false
-	visitContainers(spec, nil, func(c *corev1.Container, _ *field.Path) {
+	VisitContainers(spec, nil, func(c *corev1.Container, _ *field.Path) {
 		for _, rule := range c.RestartPolicyRules {
 			found = found || rule.Action == corev1.ContainerRestartRuleActionRestartAllContainers
 		}
@@ -260,7 +260,7 @@ func validateExtendedClaim(spec *corev1.PodSpec, status, before *corev1.PodStatu
 	}
 	errs := dnsSubdomain(claim.ResourceClaimName, path.Child("resourceClaimName"))
 	asked := map[string]sets.Set[string]{}
-	visitContainers(spec, nil, func(c *corev1.Container, _ *field.Path) {
+	VisitContainers(spec, nil, func(c *corev1.Container, _ *field.Path) {
 		asked[c.Name] = sets.Set[string]{}
 		for name := range c.Resources.Requests {
 			asked[c.Name].Insert(string(name))

@@ -74,7 +74,7 @@ func (w *warnings) addPod(path *field.Path, spec *corev1.PodSpec, meta *metav1.O
 	if _, ok := meta.Annotations[seccompPod]; ok && sc.SeccompProfile == nil {
 		w.addf(annotations.Key(seccompPod), "%s", seccompGone)
 	}
-	visitContainers(spec, at, func(c *corev1.Container, path *field.Path) {
+	VisitContainers(spec, at, func(c *corev1.Container, path *field.Path) {
 		own := ptr.Deref(c.SecurityContext, corev1.SecurityContext{})
 		if _, ok := meta.Annotations[seccompContainer+c.Name]; ok && own.SeccompProfile == nil {
 			w.addf(annotations.Key(seccompContainer+c.Name), "%s", seccompGone)
@@ -242,7 +242,7 @@ func (w *warnings) addPorts(path *field.Path, spec *corev1.PodSpec) {
 		port corev1.ContainerPort
 	}
 	all := map[string][]definition{}
-	visitContainers(spec, path, func(c *corev1.Container, path *field.Path) {
+	VisitContainers(spec, path, func(c *corev1.Container, path *field.Path) {
 		for i, port := range c.Ports {
 			path := path.Child("ports").Index(i)
 			if port.HostIP != "" && port.HostPort == 0 {

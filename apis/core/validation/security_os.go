@@ -97,7 +97,7 @@ func validateHostProcess(spec *corev1.PodSpec, path *field.Path) field.ErrorList
 		pod = spec.SecurityContext.WindowsOptions.HostProcess
 	}
 	all, host := 0, 0
-	visitContainers(spec, path, func(c *corev1.Container, path *field.Path) {
+	VisitContainers(spec, path, func(c *corev1.Container, path *field.Path) {
 		all++
 		own := pod
 		if c.SecurityContext != nil && c.SecurityContext.WindowsOptions != nil && c.SecurityContext.WindowsOptions.HostProcess != nil {
@@ -144,7 +144,7 @@ func validateLinux(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
 	if spec.SecurityContext != nil && spec.SecurityContext.WindowsOptions != nil {
 		errs = append(errs, field.Forbidden(path.Child("securityContext", "windowsOptions"), unfit))
 	}
-	visitContainers(spec, path, func(c *corev1.Container, path *field.Path) {
+	VisitContainers(spec, path, func(c *corev1.Container, path *field.Path) {
 		if c.SecurityContext != nil && c.SecurityContext.WindowsOptions != nil {
 			errs = append(errs, field.Forbidden(path.Child("securityContext", "windowsOptions"), unfit))
 		}
@@ -182,7 +182,7 @@ func validateWindows(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
 			{"seLinuxChangePolicy", sc.SELinuxChangePolicy != nil},
 		}, path.Child("securityContext"))...)
 	}
-	visitContainers(spec, path, func(c *corev1.Container, path *field.Path) {
+	VisitContainers(spec, path, func(c *corev1.Container, path *field.Path) {
 		if sc := c.SecurityContext; sc != nil {
 			errs = append(errs, forbidOnWindows([]setField{
 				{"appArmorProfile", sc.AppArmorProfile != nil}, {"seLinuxOptions", sc.SELinuxOptions != nil},
