@@ -19,6 +19,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/component-base/featuregate"
@@ -30,6 +31,8 @@ import (
 type Plugin struct {
 	// Objects are what its informers and its client have.
 	Objects []runtime.Object
+	// Dynamic is its client for kinds that no other client knows; nil: it has none.
+	Dynamic dynamic.Interface
 	// Allow says what a user may do; nil allows nothing.
 	Allow func(authorizer.Attributes) bool
 	// Config is the plugin's part of the configuration file.
@@ -66,7 +69,7 @@ func Start(t testing.TB, register func(*admission.Plugins), p Plugin) *Plugin {
 	if p.Config != "" {
 		config = strings.NewReader(p.Config)
 	}
-	p.made, err = plugins.InitPlugin(name, config, genericadmissioninitializer.New(p.client, nil, factory, rules, p.Gates, nil, t.Context().Done(), mapper))
+	p.made, err = plugins.InitPlugin(name, config, genericadmissioninitializer.New(p.client, p.Dynamic, factory, rules, p.Gates, nil, t.Context().Done(), mapper))
 	if err != nil {
 		t.Fatal(err)
 	}

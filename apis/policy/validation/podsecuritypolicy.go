@@ -42,11 +42,11 @@ func ValidatePodSecurityPolicy(obj *policyv1beta1.PodSecurityPolicy) field.Error
 	spec, path := &obj.Spec, field.NewPath("spec")
 	const any, must, may = policyv1beta1.RunAsAny, policyv1beta1.MustRunAs, policyv1beta1.MayRunAs
 	errs := validateProfiles(obj.Annotations, field.NewPath("metadata", "annotations"))
-	errs = append(errs, validateStrategy(path.Child("runAsUser"), spec.RunAsUser.Rule, spec.RunAsUser.Ranges, must, policyv1beta1.MustRunAsNonRoot, any)...)
+	errs = append(errs, validateStrategy(path.Child("runAsUser"), spec.RunAsUser, must, policyv1beta1.MustRunAsNonRoot, any)...)
 	errs = append(errs, validateRunAsGroup(path.Child("runAsGroup"), spec.RunAsGroup)...)
 	errs = append(errs, fielderrors.OneOf(path.Child("seLinux", "rule"), spec.SELinux.Rule, must, any)...)
-	errs = append(errs, validateStrategy(path.Child("supplementalGroups"), spec.SupplementalGroups.Rule, spec.SupplementalGroups.Ranges, may, must, any)...)
-	errs = append(errs, validateStrategy(path.Child("fsGroup"), spec.FSGroup.Rule, spec.FSGroup.Ranges, may, must, any)...)
+	errs = append(errs, validateStrategy(path.Child("supplementalGroups"), ids(spec.SupplementalGroups), may, must, any)...)
+	errs = append(errs, validateStrategy(path.Child("fsGroup"), ids(spec.FSGroup), may, must, any)...)
 	for _, v := range spec.Volumes {
 		errs = append(errs, fielderrors.OneOf(path.Child("volumes"), v, volumes...)...)
 	}
@@ -73,33 +73,35 @@ func ValidatePodSecurityPolicy(obj *policyv1beta1.PodSecurityPolicy) field.Error
 // validateProfiles judges the annotations, which hold what pods had no fields for.
 func validateProfiles(annotations map[string]string, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	each := func(key string, most int, check func(name string, path *field.Path) field.ErrorList) {
-		if value := annotations[key]; value != "" {
-			for _, name := range strings.SplitN(value, ",", most) {
-				errs = append(errs, check(name, path.Key(key))...)
+	each := func(key string, most int, check func(name, all string, path *field.Path) field.ErrorList) {
+		value := annotations[key]
+		for _, name := range strings.SplitN(value, ",", most) {
+			if value != "" && (name != policyv1beta1.All || key != policyv1beta1.SeccompAllowedProfiles) {
+				errs = append(errs, check(name, value, path.Key(key))...)
 			}
 		}
 	}
-	appArmor := func(name string, path *field.Path) field.ErrorList {
+	appArmor := func(name, all string, path *field.Path) field.ErrorList {
 		if name == "" || strings.HasPrefix(name, corev1.DeprecatedAppArmorBetaProfileNamePrefix) || corevalidation.AppArmorOfAnnotation(name) != nil {
 			return nil
 		}
-		return field.ErrorList{field.Invalid(path, name, fmt.Sprintf("invalid AppArmor profile name: %q", name))}
+		return field.ErrorList{field.Invalid(path, all, fmt.Sprintf("invalid AppArmor profile name: %q", name))}
+	}
+	seccomp := func(name, _ string, path *field.Path) field.ErrorList {
+		return corevalidation.ValidateSeccompName(name, path)
 	}
 	each(policyv1beta1.AppArmorDefaultProfile, 1, appArmor)
 	each(policyv1beta1.AppArmorAllowedProfiles, -1, appArmor)
-	each(policyv1beta1.SeccompDefaultProfile, 1, corevalidation.ValidateSeccompName)
-	each(policyv1beta1.SeccompAllowedProfiles, -1, func(name string, path *field.Path) field.ErrorList {
-		if name == policyv1beta1.All {
-			return nil
-		}
-		return corevalidation.ValidateSeccompName(name, path)
-	})
+	each(policyv1beta1.SeccompDefaultProfile, 1, seccomp)
+	each(policyv1beta1.SeccompAllowedProfiles, -1, seccomp)
 	return errs
 }
 
-func validateStrategy(path *field.Path, rule policyv1beta1.Rule, ranges []policyv1beta1.IDRange, supported ...policyv1beta1.Rule) field.ErrorList {
-	return append(fielderrors.OneOf(path.Child("rule"), rule, supported...), validateRanges(path.Child("ranges"), ranges)...)
+// ids is the shape of all rules for users and groups.
+type ids = policyv1beta1.RunAsUserStrategyOptions
+
+func validateStrategy(path *field.Path, got ids, supported ...policyv1beta1.Rule) field.ErrorList {
+	return append(fielderrors.OneOf(path.Child("rule"), got.Rule, supported...), validateRanges(path.Child("ranges"), got.Ranges)...)
 }
 
 func validateRanges(path *field.Path, ranges []policyv1beta1.IDRange) field.ErrorList {
@@ -128,11 +130,7 @@ func validateRunAsGroup(path *field.Path, group *policyv1beta1.RunAsGroupStrateg
 	case (group.Rule == policyv1beta1.MustRunAs || group.Rule == policyv1beta1.MayRunAs) && len(group.Ranges) == 0:
 		return field.ErrorList{field.Invalid(path.Child("ranges"), group.Ranges, "must provide at least one range")}
 	}
-	errs := fielderrors.OneOf(path.Child("rule"), group.Rule, policyv1beta1.MustRunAs, policyv1beta1.RunAsAny, policyv1beta1.MayRunAs)
-	if len(errs) > 0 {
-		return errs
-	}
-	return validateRanges(path.Child("ranges"), group.Ranges)
+	return validateStrategy(path, ids(*group), policyv1beta1.MustRunAs, policyv1beta1.RunAsAny, policyv1beta1.MayRunAs)
 }
 
 func validateCapabilities(spec *policyv1beta1.PodSecurityPolicySpec) field.ErrorList {
