@@ -243,7 +243,7 @@ func checkVolumes(s *subject) field.ErrorList {
 		v, path := &s.pod.Spec.Volumes[i], field.NewPath("spec", "volumes").Index(i)
 		named := func(t policyv1beta1.FSType) bool { return slices.Contains(s.spec.Volumes, t) }
 		of := volumeType(v)
-		if !named(policyv1beta1.All) && !named(of) && !(named(policyv1beta1.Secret) && isToken(v.Projected)) {
+		if allowed := named(policyv1beta1.All) || named(of) || named(policyv1beta1.Secret) && isToken(v.Projected); !allowed {
 			errs = append(errs, field.Invalid(path, string(of), fmt.Sprintf("%s volumes are not allowed to be used", of)))
 			continue
 		}

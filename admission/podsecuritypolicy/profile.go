@@ -48,6 +48,14 @@ func seccompField(name string) *corev1.SeccompProfile {
 	return nil
 }
 
+// currentSeccomp is the name that a profile has now.
+func currentSeccomp(name string) string {
+	if name == corev1.DeprecatedSeccompProfileDockerDefault {
+		return corev1.SeccompProfileRuntimeDefault
+	}
+	return name
+}
+
 func podSeccomp(pod *corev1.Pod) string {
 	annotation := pod.Annotations[corev1.SeccompPodAnnotationKey]
 	if pod.Spec.SecurityContext == nil {
@@ -80,15 +88,11 @@ func setSeccomp(s *subject) {
 func (s *subject) checkSeccomp(annotation, name string) field.ErrorList {
 	path := field.NewPath("pod", "metadata", "annotations").Key(annotation)
 	value, set := s.policy.Annotations[policyv1beta1.SeccompAllowedProfiles]
-	allowed := strings.Split(value, ",")
-	same := name // runtime/default had another name
-	if name == corev1.SeccompProfileRuntimeDefault {
-		same = corev1.DeprecatedSeccompProfileDockerDefault
-	} else if name == corev1.DeprecatedSeccompProfileDockerDefault {
-		same = corev1.SeccompProfileRuntimeDefault
+	allows := func(pattern string) bool {
+		return pattern == policyv1beta1.All || set && currentSeccomp(pattern) == currentSeccomp(name)
 	}
 	switch {
-	case slices.Contains(allowed, policyv1beta1.All), set && (slices.Contains(allowed, name) || slices.Contains(allowed, same)), !set && name == "":
+	case slices.ContainsFunc(strings.Split(value, ","), allows), !set && name == "":
 		return nil
 	case !set:
 		return field.ErrorList{field.Forbidden(path, "seccomp may not be set")}

@@ -40,13 +40,13 @@ var sysctlRegexp = regexp.MustCompile("^" + sysctlPattern + "$")
 // in Kubernetes.
 func ValidatePodSecurityPolicy(obj *policyv1beta1.PodSecurityPolicy) field.ErrorList {
 	spec, path := &obj.Spec, field.NewPath("spec")
-	const any, must, may = policyv1beta1.RunAsAny, policyv1beta1.MustRunAs, policyv1beta1.MayRunAs
+	const free, must, may = policyv1beta1.RunAsAny, policyv1beta1.MustRunAs, policyv1beta1.MayRunAs
 	errs := validateProfiles(obj.Annotations, field.NewPath("metadata", "annotations"))
-	errs = append(errs, validateStrategy(path.Child("runAsUser"), spec.RunAsUser, must, policyv1beta1.MustRunAsNonRoot, any)...)
+	errs = append(errs, validateStrategy(path.Child("runAsUser"), spec.RunAsUser, must, policyv1beta1.MustRunAsNonRoot, free)...)
 	errs = append(errs, validateRunAsGroup(path.Child("runAsGroup"), spec.RunAsGroup)...)
-	errs = append(errs, fielderrors.OneOf(path.Child("seLinux", "rule"), spec.SELinux.Rule, must, any)...)
-	errs = append(errs, validateStrategy(path.Child("supplementalGroups"), ids(spec.SupplementalGroups), may, must, any)...)
-	errs = append(errs, validateStrategy(path.Child("fsGroup"), ids(spec.FSGroup), may, must, any)...)
+	errs = append(errs, fielderrors.OneOf(path.Child("seLinux", "rule"), spec.SELinux.Rule, must, free)...)
+	errs = append(errs, validateStrategy(path.Child("supplementalGroups"), ids(spec.SupplementalGroups), may, must, free)...)
+	errs = append(errs, validateStrategy(path.Child("fsGroup"), ids(spec.FSGroup), may, must, free)...)
 	for _, v := range spec.Volumes {
 		errs = append(errs, fielderrors.OneOf(path.Child("volumes"), v, volumes...)...)
 	}
