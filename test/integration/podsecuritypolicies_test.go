@@ -188,7 +188,7 @@ func TestPodSecurityPoliciesStored(t *testing.T) {
 		}
 	}
 	for accept, want := range map[string]string{
-		"application/vnd.kubernetes.protobuf,application/json": `{"kind":"PodSecurityPolicyList"`,
+		"application/vnd.kubernetes.protobuf,application/json":                                                          `{"kind":"PodSecurityPolicyList"`,
 		"application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io, application/json;as=Table;v=v1;g=meta.k8s.io": `{"kind":"Table"`,
 	} {
 		got := do(t, request{path: pspPath, header: map[string]string{"Accept": accept}, config: p.Config()})
