@@ -4,30 +4,55 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"os"
+	"sync"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/uuid"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/controllers"
 	"github.com/stoa-project/stoa/controllers/catalog"
+	"github.com/stoa-project/stoa/controllers/election"
 	"github.com/stoa-project/stoa/controllers/work"
 )
 
-// addControllers adds the hooks that start the controllers. Readiness does not wait
-// for what they do.
+const (
+	// controllersHook is what starts the controllers.
+	controllersHook = "start-controllers"
+	// lease is what the server holds, in kube-system, that runs the controllers.
+	lease = "stoa-controllers"
+)
+
+// leases are what an election needs.
+var leases = schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"} //nolint:gochecknoglobals // constant
+
+// addControllers adds the hook that starts the controllers, if there are any. Readiness
+// does not wait for what they do.
 func (s *Server) addControllers(c CompletedOptions, config *genericapiserver.Config, factory informers.SharedInformerFactory, all stores) error {
+	var enabled []controllers.Controller
+	for _, controller := range controllers.Table() {
+		if c.Controllers.Enabled(controller.Name) && c.available(config, controller.Needs) && (controller.Behind || !c.Host.Aggregated) {
+			enabled = append(enabled, controller)
+		}
+	}
+	if len(enabled) == 0 {
+		return nil
+	}
 	served, err := catalog.New(s.access(config))
 	if err != nil {
 		return err
 	}
-	for _, controller := range controllers.Table() {
-		if !c.Controllers.Enabled(controller.Name) || !c.available(config, controller.Needs) || c.Host.Aggregated && !controller.Behind {
-			continue
-		}
+	var runs []func(context.Context)
+	for _, controller := range enabled {
 		loopback := rest.AddUserAgent(rest.CopyConfig(s.access(config)), controller.Name)
 		client, err := kubernetes.NewForConfig(loopback)
 		if err != nil {
@@ -37,19 +62,95 @@ func (s *Server) addControllers(c CompletedOptions, config *genericapiserver.Con
 		if err != nil {
 			return fmt.Errorf("loopback client: %w", err)
 		}
-		run := controller.New(work.Server{
+		runs = append(runs, controller.New(work.Server{
 			Client: client, Metadata: names, Catalog: served,
 			Informers: factory, Local: all.local, Charges: c.Admission.charges,
-		})
-		err = s.generic.AddPostStartHook("start-"+controller.Name, func(hook genericapiserver.PostStartHookContext) error {
-			if hook.Err() == nil { // it has nothing to end before it runs
-				go run(hook)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
+		}))
 	}
-	return nil
+	run := func(ctx context.Context) {
+		var all sync.WaitGroup
+		for _, run := range runs {
+			all.Go(func() { run(ctx) })
+		}
+		all.Wait()
+	}
+	elected, err := c.elected(config)
+	switch {
+	case err != nil:
+		return err
+	case elected:
+		return s.addElection(c.Controllers.Times, config, run)
+	}
+	return s.generic.AddPostStartHook(controllersHook, func(hook genericapiserver.PostStartHookContext) error {
+		if hook.Err() == nil { // they have nothing to end before they run
+			go run(hook)
+		}
+		return nil
+	})
+}
+
+// elected says whether controllers run in one of several servers.
+func (c CompletedOptions) elected(config *genericapiserver.Config) (bool, error) {
+	possible := c.available(config, []schema.GroupVersionResource{leases, namespaces})
+	if asked := c.Controllers.LeaderElect; asked != nil {
+		if *asked && !possible {
+			return false, errors.New("--leader-elect: leases.coordination.k8s.io and namespaces must be served")
+		}
+		return *asked, nil
+	}
+	return possible && len(c.Etcd.StorageConfig.Transport.ServerList) > 0, nil
+}
+
+// addElection adds the hooks that run the controllers while this server leads.
+func (s *Server) addElection(times election.Times, config *genericapiserver.Config, run func(context.Context)) error {
+	loopback := rest.AddUserAgent(rest.CopyConfig(s.access(config)), "leader-election")
+	loopback.Timeout = times.RenewDeadline / 2 // so that there is a second attempt
+	client, err := kubernetes.NewForConfig(loopback)
+	if err != nil {
+		return fmt.Errorf("loopback client: %w", err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("leader election: %w", err)
+	}
+	own := election.Election{
+		Times: times, Leases: client.CoordinationV1(), Namespace: "kube-system", Name: lease, Identity: host + "_" + string(uuid.NewUUID()),
+	}
+	stop, ended := make(chan struct{}), make(chan struct{})
+	err = s.generic.AddPostStartHook(controllersHook, func(hook genericapiserver.PostStartHookContext) error {
+		go func() {
+			defer close(ended)
+			ctx, cancel := context.WithCancel(hook)
+			defer cancel()
+			go func() {
+				select {
+				case <-stop:
+					cancel()
+				case <-ctx.Done():
+				}
+			}()
+			// Before that there may be no namespace for the lease.
+			if hook.Err() != nil || s.WaitReady(ctx) != nil {
+				return
+			}
+			if err := own.Run(ctx, run); err != nil {
+				klog.FromContext(ctx).Error(err, "Controllers do not run")
+			}
+		}()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	// The lease is freed by a request, so before the server stops to answer.
+	return s.generic.AddPreShutdownHook("stop-controllers", func() error {
+		close(stop)
+		ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout) //nolint:forbidigo // the hook has none
+		defer cancel()
+		select {
+		case <-ended:
+		case <-ctx.Done():
+		}
+		return nil
+	})
 }

@@ -18,8 +18,9 @@ import (
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	cliflag "k8s.io/component-base/cli/flag"
 	"k8s.io/component-base/compatibility"
-	_ "k8s.io/component-base/metrics/prometheus/version"   // kubernetes_build_info
-	_ "k8s.io/component-base/metrics/prometheus/workqueue" // queue metrics of the dynamic certificate controllers
+	_ "k8s.io/component-base/metrics/prometheus/clientgo/leaderelection" // whether this server runs the controllers
+	_ "k8s.io/component-base/metrics/prometheus/version"                 // kubernetes_build_info
+	_ "k8s.io/component-base/metrics/prometheus/workqueue"               // queue metrics of the dynamic certificate controllers
 
 	"github.com/stoa-project/stoa/controllers"
 	"github.com/stoa-project/stoa/registry/kind"

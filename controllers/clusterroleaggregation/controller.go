@@ -22,7 +22,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	rbaclisters "k8s.io/client-go/listers/rbac/v1"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/controllers/work"
 )
@@ -47,16 +46,12 @@ func New(client kubernetes.Interface, factory informers.SharedInformerFactory) f
 		c := &controller{client: client, roles: informer.Lister()}
 		queue := work.NewQueue(Name, c.sync)
 		// A role may be part of any other one, and may have been until now.
-		_, err := shared.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		queue.Listen(shared, cache.ResourceEventHandlerFuncs{
 			AddFunc:    func(any) { queue.Add(all) },
 			UpdateFunc: func(any, any) { queue.Add(all) },
 			DeleteFunc: func(any) { queue.Add(all) },
 		})
-		if err != nil {
-			klog.FromContext(ctx).Error(err, "Cluster roles are not aggregated")
-			return
-		}
-		queue.Run(ctx, shared)
+		queue.Run(ctx)
 	}
 }
 

@@ -52,7 +52,7 @@ func New(server work.Server) func(context.Context) {
 		c := &controller{client: server.Client, metadata: server.Metadata, catalog: server.Catalog}
 		c.queue = work.NewQueue(queueName, c.sync)
 		c.queue.Workers = workers
-		_, err := namespaces.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		c.queue.Listen(namespaces, cache.ResourceEventHandlerFuncs{
 			AddFunc: c.changed,
 			UpdateFunc: func(old, obj any) {
 				if !onlyStatus(old, obj) {
@@ -61,11 +61,7 @@ func New(server work.Server) func(context.Context) {
 			},
 			DeleteFunc: c.gone,
 		})
-		if err != nil {
-			klog.FromContext(ctx).Error(err, "Namespaces that are deleted are not emptied")
-			return
-		}
-		c.queue.Run(ctx, namespaces)
+		c.queue.Run(ctx)
 	}
 }
 

@@ -26,7 +26,6 @@ import (
 	"k8s.io/apiserver/pkg/quota/v1/generic"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/controllers/work"
 )
@@ -63,7 +62,7 @@ func New(server work.Server) func(context.Context) {
 	return func(ctx context.Context) {
 		c := &controller{server: server, quotas: informer.Lister(), monitors: map[schema.GroupResource]*monitor{}}
 		c.queue = work.NewQueue(Name, c.sync)
-		registration, err := shared.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		c.queue.Listen(shared, cache.ResourceEventHandlerFuncs{
 			AddFunc: c.enqueue,
 			UpdateFunc: func(old, obj any) {
 				if changed(old, obj) {
@@ -72,12 +71,7 @@ func New(server work.Server) func(context.Context) {
 			},
 			DeleteFunc: c.enqueue,
 		})
-		if err != nil {
-			klog.FromContext(ctx).Error(err, "Quotas are not counted")
-			return
-		}
-		c.queue.Run(ctx, shared)
-		_ = shared.RemoveEventHandler(registration)
+		c.queue.Run(ctx)
 		c.running.Wait()
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/controllers/work"
 )
@@ -42,27 +41,15 @@ func New(client kubernetes.Interface, factory informers.SharedInformerFactory) f
 	return func(ctx context.Context) {
 		c := &controller{client: client, namespaces: namespaces.Lister(), accounts: accounts.Lister()}
 		c.queue = work.NewQueue(Name, c.ensure)
-		if err := c.listen(ofNamespaces, ofAccounts); err != nil {
-			klog.FromContext(ctx).Error(err, "Default service accounts are not made")
-			return
-		}
-		c.queue.Run(ctx, ofNamespaces, ofAccounts)
+		c.queue.Listen(ofNamespaces, cache.ResourceEventHandlerFuncs{
+			AddFunc:    func(obj any) { c.enqueue(obj, false) },
+			UpdateFunc: func(_, obj any) { c.enqueue(obj, false) },
+		})
+		c.queue.Listen(ofAccounts, cache.ResourceEventHandlerFuncs{
+			DeleteFunc: func(obj any) { c.enqueue(obj, true) },
+		})
+		c.queue.Run(ctx)
 	}
-}
-
-// listen queues namespaces that appear or change, and those that lose the account.
-func (c *controller) listen(namespaces, accounts cache.SharedIndexInformer) error {
-	_, err := namespaces.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(obj any) { c.enqueue(obj, false) },
-		UpdateFunc: func(_, obj any) { c.enqueue(obj, false) },
-	})
-	if err != nil {
-		return err
-	}
-	_, err = accounts.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		DeleteFunc: func(obj any) { c.enqueue(obj, true) },
-	})
-	return err
 }
 
 // enqueue queues a namespace, or that of an account that was deleted.

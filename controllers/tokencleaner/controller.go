@@ -38,17 +38,13 @@ func New(client kubernetes.Interface, _ informers.SharedInformerFactory) func(co
 	return func(ctx context.Context) {
 		c := &controller{client: client, tokens: bootstraptoken.NewInformer(client)}
 		c.queue = work.NewQueue(Name, c.clean)
-		_, err := c.tokens.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		c.queue.Listen(c.tokens, cache.ResourceEventHandlerFuncs{
 			AddFunc:    c.enqueue,
 			UpdateFunc: func(_, obj any) { c.enqueue(obj) },
 		})
-		if err != nil {
-			klog.FromContext(ctx).Error(err, "Expired bootstrap tokens are not deleted")
-			return
-		}
 		var informer sync.WaitGroup
 		informer.Go(func() { c.tokens.RunWithContext(ctx) })
-		c.queue.Run(ctx, c.tokens)
+		c.queue.Run(ctx)
 		informer.Wait()
 	}
 }

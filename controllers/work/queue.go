@@ -21,17 +21,31 @@ const (
 	// soonest and latest bound when a key comes again after an error.
 	soonest = 5 * time.Millisecond
 	latest  = time.Minute
+	// silent is how often a key may come again before that is logged: ten times take ten
+	// seconds.
+	silent = 10
 )
 
 // AgainError is the error of a key that is not done though nothing went wrong: it has to
-// wait, or somebody else was faster. It is not logged.
+// wait, or somebody else was faster.
 type AgainError struct {
 	// Within is when the key comes again at the latest; zero: as after an error.
 	Within time.Duration
+	// Why is logged if the key has come again many times, and still is not done. Nil: it
+	// may wait as long as it likes.
+	Why error
 }
 
 // Error implements error.
-func (AgainError) Error() string { return "not done yet" }
+func (e AgainError) Error() string {
+	if e.Why != nil {
+		return "not done yet: " + e.Why.Error()
+	}
+	return "not done yet"
+}
+
+// Unwrap returns why the key is not done.
+func (e AgainError) Unwrap() error { return e.Why }
 
 // Queue has the keys that a controller must look at. A key that is added while it is
 // looked at is looked at once more.
@@ -43,6 +57,13 @@ type Queue struct {
 	sync    func(ctx context.Context, key string) error
 	keys    workqueue.TypedRateLimitingInterface[string]
 	limiter workqueue.TypedRateLimiter[string]
+	heard   []listener
+}
+
+// listener is what hears of the changes that an informer sees.
+type listener struct {
+	informer cache.SharedIndexInformer
+	handler  cache.ResourceEventHandler
 }
 
 // NewQueue returns a queue for sync, which brings one key to where it should be. An
@@ -60,12 +81,29 @@ func (q *Queue) Add(key string) { q.keys.Add(key) }
 // AddAfter has a key looked at after a while.
 func (q *Queue) AddAfter(key string, wait time.Duration) { q.keys.AddAfter(key, wait) }
 
-// Run looks at keys until ctx ends, once the informers have synced. It is called once.
+// Failures is how often a key has come again since it was done.
+func (q *Queue) Failures(key string) int { return q.limiter.NumRequeues(key) }
+
+// Listen has a handler called for what an informer has and sees while Run runs, and not
+// after: informers are shared, and outlive a controller. It is called before Run.
+func (q *Queue) Listen(informer cache.SharedIndexInformer, handler cache.ResourceEventHandler) {
+	q.heard = append(q.heard, listener{informer, handler})
+}
+
+// Run looks at keys until ctx ends, once the informers have synced, and those that are
+// listened to. It is called once.
 func (q *Queue) Run(ctx context.Context, informers ...cache.SharedIndexInformer) {
-	defer q.keys.ShutDown()
-	synced := make([]cache.DoneChecker, len(informers))
-	for i, informer := range informers {
-		synced[i] = informer.HasSyncedChecker()
+	defer q.drain()
+	synced, deaf, err := q.hear()
+	defer deaf()
+	if err != nil {
+		if ctx.Err() == nil { // the informer has not ended with the server
+			klog.FromContext(ctx).Error(err, "A controller does not run", "controller", q.name)
+		}
+		return
+	}
+	for _, informer := range informers {
+		synced = append(synced, informer.HasSyncedChecker())
 	}
 	if !cache.WaitFor(ctx, "", synced...) {
 		return
@@ -89,6 +127,37 @@ func (q *Queue) Run(ctx context.Context, informers ...cache.SharedIndexInformer)
 	}
 }
 
+// hear begins to listen, and returns what ends that.
+func (q *Queue) hear() (synced []cache.DoneChecker, deaf func(), err error) {
+	var ends []func()
+	deaf = func() {
+		for _, end := range ends {
+			end()
+		}
+	}
+	for _, l := range q.heard {
+		registration, err := l.informer.AddEventHandler(l.handler)
+		if err != nil {
+			return nil, deaf, err
+		}
+		ends = append(ends, func() { _ = l.informer.RemoveEventHandler(registration) }) // one that has ended has none
+		synced = append(synced, registration.HasSyncedChecker())
+	}
+	return synced, deaf, nil
+}
+
+// drain ends the queue without looking at its keys, which metrics would count for ever.
+func (q *Queue) drain() {
+	q.keys.ShutDown()
+	for {
+		key, closed := q.keys.Get()
+		if closed {
+			return
+		}
+		q.keys.Done(key)
+	}
+}
+
 // look looks at one key.
 func (q *Queue) look(ctx context.Context, key string) {
 	defer utilruntime.HandleCrashWithContext(ctx, func(context.Context, any) { q.keys.AddAfter(key, q.limiter.When(key)) })
@@ -102,10 +171,11 @@ func (q *Queue) look(ctx context.Context, key string) {
 	}
 	delay := q.limiter.When(key)
 	var again AgainError
-	switch {
-	case !errors.As(err, &again):
-		klog.FromContext(ctx).Error(err, "A controller could not do its work, trying again", "controller", q.name, "key", key)
-	case again.Within > 0:
+	waits := errors.As(err, &again)
+	if !waits || again.Why != nil && q.Failures(key) > silent {
+		klog.FromContext(ctx).Error(err, "A controller could not do its work, trying again", "controller", q.name, "key", key, "delay", delay)
+	}
+	if waits && again.Within > 0 {
 		delay = min(delay, again.Within)
 	}
 	q.keys.AddAfter(key, delay)
