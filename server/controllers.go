@@ -64,7 +64,7 @@ func (s *Server) addControllers(c CompletedOptions, config *genericapiserver.Con
 		}
 		runs = append(runs, controller.New(work.Server{
 			Client: client, Metadata: names, Catalog: served,
-			Informers: factory, Local: all.local, Charges: c.Admission.charges,
+			Informers: factory, Local: all.local, Alone: s.etcd != nil, Charges: c.Admission.charges,
 		}))
 	}
 	run := func(ctx context.Context) {

@@ -5,6 +5,7 @@ package namespace
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,7 +14,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/controllers/catalog"
 )
@@ -22,9 +22,15 @@ const (
 	// atOnce is how many kinds of one namespace are emptied at once, and how many
 	// objects of a kind that has to be deleted one by one.
 	atOnce = 5
+	// page is how many objects are listed at once to be deleted.
+	page = 500
 	// finalizerSeconds is what Kubernetes expects finalizers to take.
 	finalizerSeconds = 15
 )
+
+// errReplaced says that the namespace is gone that was to be emptied. There may be
+// another one of its name, whose objects must stay.
+var errReplaced = errors.New("the namespace is gone or has another UID") //nolint:gochecknoglobals // constant
 
 // pods go first, so that nothing still runs that has lost its configuration or the
 // network policies around it.
@@ -74,15 +80,27 @@ func (c *controller) emptyOf(ctx context.Context, resources []catalog.Resource, 
 // emptyKind deletes the objects of one kind.
 func (c *controller) emptyKind(ctx context.Context, r catalog.Resource, namespace *corev1.Namespace, found *outcome) error {
 	objects := c.metadata.Resource(r.GroupVersionResource).Namespace(namespace.Name)
+	limit := int64(page)
+	// A collection is deleted by names. If another server may let the namespace go
+	// meanwhile, these may be names in a new one when the request gets to them.
+	together := r.Can("deletecollection") && (c.alone || !r.Can("list"))
+	if together {
+		limit = 1
+	}
+	list := &metav1.PartialObjectMetadataList{}
 	if r.Can("list") {
-		// Most kinds have nothing in most namespaces.
-		one, err := objects.List(ctx, metav1.ListOptions{Limit: 1})
-		if unserved(err) || err == nil && len(one.Items) == 0 {
-			return nil
+		var err error
+		list, err = objects.List(ctx, metav1.ListOptions{Limit: limit})
+		if unserved(err) || err == nil && len(list.Items) == 0 {
+			return nil // most kinds have nothing in most namespaces
 		}
 		if err != nil {
 			return err
 		}
+	}
+	// What has been seen was in this namespace if there is no other one yet.
+	if err := c.same(ctx, namespace); err != nil {
+		return err
 	}
 	var seconds int64
 	if r.GroupVersionResource == pods {
@@ -93,26 +111,47 @@ func (c *controller) emptyKind(ctx context.Context, r catalog.Resource, namespac
 	}
 	// Nothing is orphaned, whatever the kind does by default: all of it goes.
 	options := metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationBackground)}
-	together := false
-	if r.Can("deletecollection") {
+	if together {
 		err := objects.DeleteCollection(ctx, options, metav1.ListOptions{})
 		if together = !unserved(err); together && err != nil {
+			return err
+		}
+	}
+	if !together {
+		if err := c.deletePages(ctx, r, namespace, list, options); err != nil {
 			return err
 		}
 	}
 	if !r.Can("list") {
 		return nil
 	}
-	if !together {
-		list, err := objects.List(ctx, metav1.ListOptions{})
+	return c.look(ctx, r, namespace.Name, seconds, found)
+}
+
+// deletePages deletes the objects of a page, and of those that follow it.
+func (c *controller) deletePages(ctx context.Context, r catalog.Resource, namespace *corev1.Namespace, list *metav1.PartialObjectMetadataList, options metav1.DeleteOptions) error {
+	for {
+		if err := c.deleteEach(ctx, r, list.Items, options); err != nil || list.Continue == "" {
+			return err
+		}
+		var err error
+		list, err = c.metadata.Resource(r.GroupVersionResource).Namespace(namespace.Name).List(ctx, metav1.ListOptions{Limit: page, Continue: list.Continue})
 		if err != nil {
 			return err
 		}
-		if err := c.deleteEach(ctx, r, list.Items, options); err != nil {
+		if err := c.same(ctx, namespace); err != nil {
 			return err
 		}
 	}
-	return c.look(ctx, r, namespace.Name, seconds, found)
+}
+
+// same returns an error if the namespace is not there any more.
+func (c *controller) same(ctx context.Context, namespace *corev1.Namespace) error {
+	now, err := c.client.CoreV1().Namespaces().Get(ctx, namespace.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) || err == nil && now.UID != namespace.UID {
+		return errReplaced
+	}
+	return err
 }
 
 // look counts what is left of a kind after a delete.
@@ -135,9 +174,9 @@ func (c *controller) look(ctx context.Context, r catalog.Resource, namespace str
 	return nil
 }
 
-// deleteEach deletes objects one by one.
+// deleteEach deletes objects one by one. One that cannot be deleted keeps no other.
 func (c *controller) deleteEach(ctx context.Context, r catalog.Resource, items []metav1.PartialObjectMetadata, options metav1.DeleteOptions) error {
-	group, ctx := errgroup.WithContext(ctx)
+	var group errgroup.Group
 	group.SetLimit(atOnce)
 	for i := range items {
 		group.Go(func() error {
@@ -168,33 +207,6 @@ func (c *controller) grace(ctx context.Context, namespace *corev1.Namespace) (in
 		longest = max(longest, *pod.Spec.TerminationGracePeriodSeconds)
 	}
 	return max(longest-int64(time.Since(namespace.DeletionTimestamp.Time).Seconds()), 0), nil
-}
-
-// sweep deletes what came into a namespace as it went, of which nobody else would.
-func (c *controller) sweep(ctx context.Context, namespace string) error {
-	list, err := c.catalog.Get(ctx)
-	if err != nil {
-		return err
-	}
-	for _, r := range list.Resources {
-		if !r.Namespaced || !r.Can("list", "delete") {
-			continue
-		}
-		late, err := c.metadata.Resource(r.GroupVersionResource).Namespace(namespace).List(ctx, metav1.ListOptions{})
-		if err != nil || len(late.Items) == 0 { // a server that is down has told of it before
-			continue
-		}
-		// What was seen belongs to a namespace that is gone only if there is no new one yet.
-		_, err = c.client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
-		if !apierrors.IsNotFound(err) {
-			return err
-		}
-		klog.FromContext(ctx).Info("Objects came into a namespace as it went, deleting them", "namespace", klog.KRef("", namespace), "resource", r.GroupResource(), "objects", len(late.Items))
-		if err := c.deleteEach(ctx, r, late.Items, metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationBackground)}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // unserved says whether a call failed because the server has none such.

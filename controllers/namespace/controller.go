@@ -7,6 +7,7 @@
 package namespace
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
@@ -32,16 +34,17 @@ const (
 	queueName = "namespace"
 	// workers is how many namespaces are emptied at once.
 	workers = 10
-	// sweepAfter is when a namespace that is gone is looked at once more: a request that
-	// was let through before it began to go may have been on its way until then.
-	sweepAfter = 5 * time.Second
 )
 
 type controller struct {
 	client   kubernetes.Interface
 	metadata metadata.Interface
 	catalog  *catalog.Catalog
-	queue    *work.Queue // of the names of namespaces that go, or are gone
+	local    func(schema.GroupVersionResource) cache.ListerWatcher
+	alone    bool // no other server lets namespaces go
+
+	namespaces cache.SharedIndexInformer
+	queue      *work.Queue // of the names of namespaces that go, or are gone
 }
 
 // New returns the controller: a function that works until its context ends. The
@@ -49,7 +52,7 @@ type controller struct {
 func New(server work.Server) func(context.Context) {
 	namespaces := server.Informers.Core().V1().Namespaces().Informer()
 	return func(ctx context.Context) {
-		c := &controller{client: server.Client, metadata: server.Metadata, catalog: server.Catalog}
+		c := &controller{client: server.Client, metadata: server.Metadata, catalog: server.Catalog, local: server.Local, alone: server.Alone, namespaces: namespaces}
 		c.queue = work.NewQueue(queueName, c.sync)
 		c.queue.Workers = workers
 		c.queue.Listen(namespaces, cache.ResourceEventHandlerFuncs{
@@ -61,6 +64,7 @@ func New(server work.Server) func(context.Context) {
 			},
 			DeleteFunc: c.gone,
 		})
+		c.queue.AddAfter(everywhere, sweepAfter)
 		c.queue.Run(ctx)
 	}
 }
@@ -88,24 +92,30 @@ func (c *controller) gone(obj any) {
 
 // sync takes a namespace as far towards its end as it goes now.
 func (c *controller) sync(ctx context.Context, name string) error {
+	if name == everywhere {
+		return c.swept(ctx, name, c.search(ctx))
+	}
 	namespaces := c.client.CoreV1().Namespaces()
 	namespace, err := namespaces.Get(ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
-		return c.sweep(ctx, name)
+		return c.swept(ctx, name, c.sweep(ctx, name))
 	case err != nil:
 		return err
 	case namespace.DeletionTimestamp == nil || len(namespace.Spec.Finalizers) == 0:
 		return nil
 	}
 	found := c.empty(ctx, namespace)
+	if errors.Is(found.err(), errReplaced) {
+		return nil // a new one is another matter
+	}
 	status := namespace.Status.DeepCopy()
 	if found.writeTo(status) {
 		namespace = namespace.DeepCopy()
 		namespace.Status = *status
 		namespace, err = namespaces.UpdateStatus(ctx, namespace, metav1.UpdateOptions{})
 		if err != nil {
-			return errors.Join(found.err(), contended(err))
+			return cmp.Or(found.err(), contended(err))
 		}
 	}
 	if err := found.err(); err != nil {
@@ -128,7 +138,7 @@ func (c *controller) sync(ctx context.Context, name string) error {
 func contended(err error) error {
 	switch {
 	case apierrors.IsConflict(err):
-		return work.AgainError{}
+		return work.AgainError{Why: err}
 	case apierrors.IsNotFound(err):
 		return nil
 	default:

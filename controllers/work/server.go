@@ -28,6 +28,9 @@ type Server struct {
 	// and copies: what it returns has the types of the stores, and must not be changed.
 	// It returns nil for resources that are not stored here, or not watched cheaply.
 	Local func(schema.GroupVersionResource) cache.ListerWatcher
+	// Alone says that no other server can be on the same etcd, so that no other controller
+	// of this kind ever works on the same objects.
+	Alone bool
 	// Charges are the requests that this server charges quotas for.
 	Charges *quota.Charges
 }
