@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -70,13 +71,11 @@ func (l *List) Resource(resource schema.GroupResource) (Resource, bool) {
 
 // Failed says whether the server does not know what a group has in one of its versions.
 func (l *List) Failed(group string) bool {
-	for version := range l.failed {
-		if version.Group == group {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.FailedVersions(), func(gv schema.GroupVersion) bool { return gv.Group == group })
 }
+
+// FailedVersions are the versions of which the server does not know what they have.
+func (l *List) FailedVersions() []schema.GroupVersion { return slices.Collect(maps.Keys(l.failed)) }
 
 // Err names the versions that the list lacks, as clients do; nil for none.
 func (l *List) Err() error {

@@ -111,6 +111,10 @@ func (c *controller) orphan(ctx context.Context, uid string) error {
 	if err := c.current(ctx); err != nil {
 		return err
 	}
+	// What is not known of now would be garbage later, when its owner is gone.
+	if missing := c.missing(); missing != nil {
+		return work.AgainError{Why: fmt.Errorf("orphan what %s %s owns: %w", n.source.resource.GroupResource(), klog.KRef(n.namespace, n.name), missing)}
+	}
 	dependents := c.graph.dependents(n.uid)
 	var group errgroup.Group // one that fails keeps no other
 	group.SetLimit(workers)
@@ -178,15 +182,16 @@ func (c *controller) patch(ctx context.Context, n *node, change map[string]any) 
 // failed says what the error of a write means. An object that has changed is read, so
 // that the graph need not wait for its source, and looked at again.
 func (c *controller) failed(ctx context.Context, n *node, what string, err error) error {
+	described := fmt.Errorf("%s %s %s: %w", what, n.source.resource.GroupResource(), klog.KRef(n.namespace, n.name), err)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil // its source will tell
 	case !apierrors.IsConflict(err):
-		return fmt.Errorf("%s %s %s: %w", what, n.source.resource.GroupResource(), klog.KRef(n.namespace, n.name), err)
+		return described
 	}
-	now, err := c.objects(n).Get(ctx, n.name, metav1.GetOptions{})
-	if err == nil && now.UID == n.uid {
+	now, getErr := c.objects(n).Get(ctx, n.name, metav1.GetOptions{})
+	if getErr == nil && now.UID == n.uid {
 		c.graph.refine(n.source, now)
 	}
-	return work.AgainError{}
+	return work.AgainError{Why: described}
 }

@@ -16,6 +16,9 @@ package garbagecollector
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -250,6 +253,31 @@ func (c *controller) current(ctx context.Context) error {
 	}
 	if !c.complete() {
 		return work.AgainError{}
+	}
+	return nil
+}
+
+// missing says of which resources the graph does not know what there is; nil: of none.
+// A resource whose server has gone down is known as it was.
+func (c *controller) missing() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known := map[string]bool{}
+	var unlisted []string
+	for name, s := range c.sources {
+		known[name.Group] = true
+		if !s.synced.Load() {
+			unlisted = append(unlisted, name.String())
+		}
+	}
+	if len(unlisted) > 0 {
+		slices.Sort(unlisted)
+		return fmt.Errorf("cannot list %s", strings.Join(unlisted, ", "))
+	}
+	for _, gv := range c.served.FailedVersions() {
+		if !known[gv.Group] {
+			return c.served.Err()
+		}
 	}
 	return nil
 }

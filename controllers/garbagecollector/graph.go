@@ -72,7 +72,8 @@ const (
 type owner struct {
 	ref        reference
 	standing   standing
-	changes    int // how often what had been found out became doubtful
+	changes    int  // how often what had been found out became doubtful
+	asked      bool // whether it was looked for in other namespaces
 	dependents map[*node]struct{}
 }
 
@@ -139,7 +140,7 @@ func (g *graph) take(s *source, obj metav1.Object) {
 		uid:   obj.GetUID(), version: obj.GetResourceVersion(), refs: obj.GetOwnerReferences(), finalizers: obj.GetFinalizers(),
 		deleting: obj.GetDeletionTimestamp() != nil,
 	}
-	if now.uid == "" {
+	if now.uid == "" || s.dead {
 		return
 	}
 	if g.seen != nil {
@@ -280,6 +281,9 @@ func (g *graph) remove(n *node) {
 func (g *graph) gone(s *source, obj metav1.Object) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if s.dead {
+		return
+	}
 	uid := obj.GetUID()
 	delete(g.seen, uid)
 	if n := g.nodes[uid]; n != nil && n.source == s {
@@ -301,6 +305,9 @@ func (g *graph) gone(s *source, obj metav1.Object) {
 func (g *graph) replace(s *source, objects []metav1.Object) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if s.dead {
+		return
+	}
 	now := make(map[types.UID]struct{}, len(objects))
 	for _, obj := range objects {
 		now[obj.GetUID()] = struct{}{}
@@ -340,10 +347,17 @@ func (g *graph) doubt(o *owner) {
 	}
 }
 
-// drop forgets the objects of a source that has ended.
+// drop forgets the objects of a source that ends, and takes in nothing more of it: it
+// may be about to tell of something.
 func (g *graph) drop(s *source) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	s.dead = true
+	for uid, p := range g.seen {
+		if p.source == s {
+			delete(g.seen, uid)
+		}
+	}
 	for _, n := range g.nodes {
 		if n.source == s {
 			g.remove(n)
@@ -415,6 +429,18 @@ func (g *graph) settle(n *node, c claim) {
 			g.check(dependent.uid)
 		}
 	}
+}
+
+// ask returns true once for the owner of an object.
+func (g *graph) ask(n *node, ref metav1.OwnerReference) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	o := g.owner(ref.UID, n.reference(ref))
+	if o == nil || o.asked {
+		return false
+	}
+	o.asked = true
+	return true
 }
 
 // blocked says whether an object has dependents that must go before it.

@@ -10,10 +10,13 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/controllers/catalog"
@@ -56,25 +59,38 @@ func (c *controller) lookUp(ctx context.Context, n *node, claim *claim) error {
 }
 
 // reportElsewhere makes an event if an owner is in another namespace than the object,
-// where it does not count.
+// where it does not count. That is looked for once for each owner, and in memory.
 func (c *controller) reportElsewhere(ctx context.Context, n *node, resource catalog.Resource, ref metav1.OwnerReference) {
+	if !c.graph.ask(n, ref) {
+		return
+	}
 	logger := klog.FromContext(ctx)
-	others, err := c.metadata.Resource(resource.GroupVersionResource).List(ctx, metav1.ListOptions{
-		FieldSelector: fields.OneTermEqualSelector("metadata.name", ref.Name).String(),
-	})
+	others, err := c.named(ctx, resource, ref.Name)
 	if err != nil {
 		logger.V(4).Info("Could not look for an owner in other namespaces", "resource", resource.GroupResource(), "name", ref.Name, "err", err)
 		return
 	}
-	for i := range others.Items {
-		if others.Items[i].UID != ref.UID || others.Items[i].Namespace == n.namespace {
-			continue
+	err = meta.EachListItem(others, func(obj runtime.Object) error {
+		other, err := meta.Accessor(obj)
+		if err != nil || other.GetUID() != ref.UID || other.GetNamespace() == n.namespace {
+			return err
 		}
-		logger.V(2).Info("An object names an owner that is in another namespace", "resource", n.source.resource.GroupResource(), "object", klog.KRef(n.namespace, n.name), "owner", klog.KObj(&others.Items[i]))
-		if err := c.warn(ctx, n, ref); err != nil {
-			logger.V(4).Info("Could not make an event", "err", err)
-		}
+		logger.V(2).Info("An object names an owner that is in another namespace", "resource", n.source.resource.GroupResource(), "object", klog.KRef(n.namespace, n.name), "owner", klog.KObj(other))
+		return c.warn(ctx, n, ref)
+	})
+	if err != nil {
+		logger.V(4).Info("Could not make an event", "err", err)
 	}
+}
+
+// named lists the objects of a name in all namespaces: in the stores of the process, or
+// as the server has them in memory.
+func (c *controller) named(ctx context.Context, resource catalog.Resource, name string) (runtime.Object, error) {
+	options := metav1.ListOptions{ResourceVersion: "0", FieldSelector: fields.OneTermEqualSelector("metadata.name", name).String()}
+	if local := c.local(resource.GroupVersionResource); local != nil {
+		return cache.ToListerWatcherWithContext(local).ListWithContext(ctx, options)
+	}
+	return c.metadata.Resource(resource.GroupVersionResource).List(ctx, options)
 }
 
 // warn makes the event of Kubernetes.

@@ -26,6 +26,7 @@ type source struct {
 	// changed is called at each change but those of the first list; nil: nobody is.
 	changed func()
 
+	dead   bool        // whether the graph has dropped it, which guards this
 	synced atomic.Bool // whether it has told of what there was
 	began  time.Time
 	stop   context.CancelFunc
