@@ -285,7 +285,7 @@ func TestDigest(t *testing.T) {
 	}
 }
 
-// Who waits for charges waits for those that he knows, in his namespace.
+// Who waits for charges waits for those that are there, in his namespace.
 func TestCharges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -293,23 +293,22 @@ func TestCharges(t *testing.T) {
 		first, end := context.WithCancel(t.Context())
 		charges.Add(first, "n")
 		charges.Add(t.Context(), "other")
-		done := make(chan error, 1)
-		go func() { done <- charges.Wait(t.Context(), "n") }()
-		synctest.Wait()
-		charges.Add(t.Context(), "n")
-		select {
-		case err := <-done:
-			t.Fatalf("did not wait: %v", err)
-		default:
+		over := 0
+		if !charges.After("n", func() { over++ }) || charges.After("none", func() { over++ }) {
+			t.Error("does not wait where there is something to wait for, or waits elsewhere")
 		}
+		second, endSecond := context.WithCancel(t.Context())
+		charges.Add(second, "n")
+		charges.After("n", func() { over += 10 })
 		end()
-		if err := <-done; err != nil {
-			t.Error(err)
+		synctest.Wait()
+		if over != 1 {
+			t.Errorf("after the first: %d", over)
 		}
-		short, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if err := charges.Wait(short, "n"); err == nil {
-			t.Error("did not wait for the second")
+		endSecond()
+		synctest.Wait()
+		if over != 11 || charges.After("n", func() {}) {
+			t.Errorf("after both: %d", over)
 		}
 	})
 }

@@ -7,14 +7,15 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
 	apiquota "k8s.io/apiserver/pkg/quota/v1"
 	"k8s.io/apiserver/pkg/quota/v1/generic"
 	coreinformers "k8s.io/client-go/informers/core/v1"
@@ -23,57 +24,131 @@ import (
 
 	"github.com/stoa-project/stoa/admission/quota"
 	"github.com/stoa-project/stoa/controllers/catalog"
+	"github.com/stoa-project/stoa/controllers/work"
 )
 
 // monitor watches for objects of a resource that go, or use something else.
 type monitor struct {
-	resource  schema.GroupVersionResource
-	evaluator apiquota.Evaluator
-	informer  cache.SharedIndexInformer
-	stop      context.CancelFunc
+	resource schema.GroupVersionResource
+	informer cache.SharedIndexInformer
+	began    time.Time
+	stop     context.CancelFunc
+	// quotas are the keys of those that limit the resource, by namespace. The controller's
+	// lock guards them.
+	quotas map[string]sets.Set[string]
 }
 
-// watch makes sure that all is watched that a quota limits, and returns the evaluators
-// that count it, and whether there is one for all that it names.
-func (c *controller) watch(ctx context.Context, q *corev1.ResourceQuota) (evaluators []apiquota.Evaluator, all bool, err error) {
+// seen is what is known of what a quota limits.
+type seen struct {
+	// evaluators can count, and missing cannot yet: their resources do not answer.
+	evaluators, missing []apiquota.Evaluator
+	// wait is how long to wait for them; zero: no longer.
+	wait time.Duration
+}
+
+// watch makes sure that all is watched that a quota limits.
+func (c *controller) watch(ctx context.Context, key string, q *corev1.ResourceQuota) (seen, error) {
 	devices := &quota.Devices{Client: c.server.Client, Done: ctx.Done()}
 	list := func(resource schema.GroupVersionResource) generic.ListFuncByNamespace {
 		return func(namespace string) ([]runtime.Object, error) { return c.list(ctx, resource, namespace) }
 	}
-	all = true
+	var out seen
 	var served *catalog.List
+	all, limited := true, map[schema.GroupResource]bool{}
 	for _, e := range limiting(q, devices, list) {
 		resource := e.GroupResource()
-		known := c.known(resource)
-		if known == nil {
-			if served == nil {
-				if served, err = c.server.Catalog.Get(ctx); err != nil {
-					return nil, false, err
-				}
+		m := c.join(resource, key, q.Namespace)
+		if m == nil {
+			var err error
+			if served, err = c.server.Catalog.Get(ctx); err != nil {
+				return seen{}, err
 			}
 			found, ok := served.Resource(resource)
 			if !ok || !found.Namespaced || !found.Can("create", "list", "watch", "delete") {
 				all = false
 				continue
 			}
-			if known, err = c.monitor(ctx, found.GroupVersionResource, e); err != nil {
-				return nil, false, err
+			if err := c.monitor(ctx, found.GroupVersionResource); err != nil {
+				return seen{}, err
+			}
+			if m = c.join(resource, key, q.Namespace); m == nil {
+				return seen{}, work.AgainError{} // it has ended at once
 			}
 		}
-		if !known.synced(ctx) {
-			all = false
+		limited[resource] = true
+		if m.informer.HasSynced() {
+			out.evaluators = append(out.evaluators, e)
 			continue
 		}
-		evaluators = append(evaluators, e)
+		out.missing = append(out.missing, e)
+		out.wait = max(out.wait, patience-time.Since(m.began))
 	}
-	return evaluators, all, nil
+	c.trim(key, q.Namespace, limited)
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if delete(c.waiting, key); !all {
+		c.waiting[key] = served
+		c.queue.AddAfter(unserved, rediscovery)
+	}
+	return out, nil
 }
 
-// synced says whether a monitor sees what goes from now on.
-func (m *monitor) synced(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	return cache.WaitFor(ctx, "", m.informer.HasSyncedChecker())
+// rediscover has quotas counted again that name what was not served, if the server
+// serves something else.
+func (c *controller) rediscover(ctx context.Context) error {
+	served, err := c.server.Catalog.Get(ctx)
+	if err != nil {
+		return err
+	}
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	for key, before := range c.waiting {
+		if before != served {
+			delete(c.waiting, key)
+			c.queue.Add(key)
+		}
+	}
+	if len(c.waiting) > 0 {
+		c.queue.AddAfter(unserved, rediscovery)
+	}
+	return nil
+}
+
+// join has a quota counted again when something of a resource goes, and returns its
+// monitor; nil: there is none.
+func (c *controller) join(resource schema.GroupResource, key, namespace string) *monitor {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	m := c.monitors[resource]
+	if m == nil {
+		return nil
+	}
+	if m.quotas[namespace] == nil {
+		m.quotas[namespace] = sets.New[string]()
+	}
+	m.quotas[namespace].Insert(key)
+	return m
+}
+
+// gone has the quotas of a namespace counted again that limit what is no more, or is
+// not what it was.
+func (c *controller) gone(m *monitor, namespace string) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	for key := range m.quotas[namespace] {
+		c.queue.Add(key)
+	}
+}
+
+// wake has all quotas counted again that limit the resource of a monitor.
+func (c *controller) wake(m *monitor, after time.Duration) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	for _, keys := range m.quotas {
+		for key := range keys {
+			c.queue.AddAfter(key, after)
+		}
+	}
 }
 
 // limiting are the evaluators of what a quota limits.
@@ -107,10 +182,14 @@ func (c *controller) known(resource schema.GroupResource) *monitor {
 	return c.monitors[resource]
 }
 
-// monitor begins to watch a resource.
-func (c *controller) monitor(ctx context.Context, resource schema.GroupVersionResource, e apiquota.Evaluator) (*monitor, error) {
-	ctx, stop := context.WithCancel(ctx)
-	m := &monitor{resource: resource, evaluator: e, stop: stop}
+// monitor begins to watch a resource, unless somebody has.
+func (c *controller) monitor(ctx context.Context, resource schema.GroupVersionResource) error {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if c.monitors[resource.GroupResource()] != nil {
+		return nil
+	}
+	m := &monitor{resource: resource, began: time.Now(), quotas: map[string]sets.Set[string]{}}
 	all := metav1.NamespaceAll
 	switch resource.GroupResource() { // of these, usage changes
 	case schema.GroupResource{Resource: "pods"}:
@@ -122,16 +201,31 @@ func (c *controller) monitor(ctx context.Context, resource schema.GroupVersionRe
 	default:
 		m.informer = metadatainformer.NewFilteredMetadataInformer(c.server.Metadata, resource, all, 0, nil, nil).Informer()
 	}
+	if err := c.listen(m); err != nil {
+		return err
+	}
+	ctx, m.stop = context.WithCancel(ctx)
+	c.monitors[resource.GroupResource()] = m
+	c.running.Go(func() { m.informer.RunWithContext(ctx) })
+	c.running.Go(func() {
+		if cache.WaitFor(ctx, "", m.informer.HasSyncedChecker()) {
+			c.wake(m, 0)
+		}
+	})
+	return nil
+}
+
+// listen has quotas counted again because of what a monitor sees.
+func (c *controller) listen(m *monitor) error {
 	if err := m.informer.SetTransform(remember); err != nil {
-		stop()
-		return nil, err
+		return err
 	}
 	changed := func(obj any) {
 		if unknown, ok := obj.(cache.DeletedFinalStateUnknown); ok {
 			obj = unknown.Obj
 		}
 		if known, ok := obj.(*metav1.PartialObjectMetadata); ok {
-			c.gone(e, known.Namespace)
+			c.gone(m, known.Namespace)
 		}
 	}
 	_, err := m.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
@@ -144,24 +238,16 @@ func (c *controller) monitor(ctx context.Context, resource schema.GroupVersionRe
 		},
 		DeleteFunc: changed,
 	})
-	if err == nil {
-		err = m.informer.SetWatchErrorHandlerWithContext(func(ctx context.Context, r *cache.Reflector, err error) {
-			if apierrors.IsNotFound(err) { // the resource is not served any more
-				c.drop(m)
-				return
-			}
-			cache.DefaultWatchErrorHandler(ctx, r, err)
-		})
-	}
 	if err != nil {
-		stop()
-		return nil, err
+		return err
 	}
-	c.lock.Lock()
-	c.monitors[resource.GroupResource()] = m
-	c.lock.Unlock()
-	c.running.Go(func() { m.informer.RunWithContext(ctx) })
-	return m, nil
+	return m.informer.SetWatchErrorHandlerWithContext(func(ctx context.Context, r *cache.Reflector, err error) {
+		if apierrors.IsNotFound(err) { // the resource is not served any more
+			c.drop(m)
+			return
+		}
+		cache.DefaultWatchErrorHandler(ctx, r, err)
+	})
 }
 
 // remember keeps of an object where it is, and what it uses, as its kind.
@@ -183,30 +269,40 @@ func remember(obj any) (any, error) {
 	}, nil
 }
 
-// drop ends a monitor.
+// drop ends a monitor whose resource is not there. Its quotas see soon whether it is
+// again.
 func (c *controller) drop(m *monitor) {
-	m.stop()
 	c.lock.Lock()
-	defer c.lock.Unlock()
+	m.stop()
 	if c.monitors[m.resource.GroupResource()] == m {
 		delete(c.monitors, m.resource.GroupResource())
 	}
+	c.lock.Unlock()
+	c.wake(m, rediscovery)
 }
 
-// trim ends the monitors that no quota needs any more.
-func (c *controller) trim() {
-	quotas, err := c.quotas.List(labels.Everything())
-	if err != nil {
-		return // a lister of what is in memory has no errors
-	}
-	var names []corev1.ResourceName
-	for _, q := range quotas {
-		names = append(names, apiquota.ResourceNames(q.Spec.Hard)...)
-	}
+// forget ends what is done for a quota that is gone.
+func (c *controller) forget(key string) {
+	namespace, _, _ := cache.SplitMetaNamespaceKey(key) // it is one
+	c.trim(key, namespace, nil)
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	delete(c.waiting, key)
+}
+
+// trim takes a quota from the monitors of what it does not limit, and ends those that
+// no quota needs any more.
+func (c *controller) trim(key, namespace string, limited map[schema.GroupResource]bool) {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	for resource, m := range c.monitors {
-		if len(m.evaluator.MatchingResources(names)) == 0 {
+		if limited[resource] || !m.quotas[namespace].Has(key) {
+			continue
+		}
+		if m.quotas[namespace].Delete(key); len(m.quotas[namespace]) == 0 {
+			delete(m.quotas, namespace)
+		}
+		if len(m.quotas) == 0 {
 			m.stop()
 			delete(c.monitors, resource)
 		}
