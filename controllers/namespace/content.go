@@ -30,7 +30,7 @@ const (
 
 // errReplaced says that the namespace is gone that was to be emptied. There may be
 // another one of its name, whose objects must stay.
-var errReplaced = errors.New("the namespace is gone or has another UID") //nolint:gochecknoglobals // constant
+var errReplaced = errors.New("the namespace is gone or has another UID")
 
 // pods go first, so that nothing still runs that has lost its configuration or the
 // network policies around it.

@@ -32,7 +32,6 @@ import (
 	"github.com/stoa-project/stoa/controllers/work"
 )
 
-//nolint:gochecknoglobals // constant
 var (
 	configMaps = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 	pods       = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
