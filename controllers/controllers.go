@@ -20,6 +20,7 @@ import (
 	"github.com/stoa-project/stoa/controllers/clusterroleaggregation"
 	"github.com/stoa-project/stoa/controllers/garbagecollector"
 	"github.com/stoa-project/stoa/controllers/namespace"
+	"github.com/stoa-project/stoa/controllers/protection"
 	"github.com/stoa-project/stoa/controllers/resourcequota"
 	"github.com/stoa-project/stoa/controllers/serviceaccount"
 	"github.com/stoa-project/stoa/controllers/tokencleaner"
@@ -49,7 +50,7 @@ func plain(build func(kubernetes.Interface, informers.SharedInformerFactory) fun
 // Table returns all controllers.
 func Table() []Controller {
 	core := schema.GroupVersion{Version: "v1"}
-	return []Controller{
+	table := []Controller{
 		{
 			Name:  clusterroleaggregation.Name,
 			Needs: []schema.GroupVersionResource{{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"}},
@@ -80,4 +81,8 @@ func Table() []Controller {
 			New:   plain(tokencleaner.New),
 		},
 	}
+	for _, p := range protection.Table() {
+		table = append(table, Controller{Name: p.Name, Needs: append(p.Users, p.Resource), New: p.New})
+	}
+	return table
 }
