@@ -17,13 +17,19 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/stoa-project/stoa/controllers/accounttoken"
+	"github.com/stoa-project/stoa/controllers/certificates"
 	"github.com/stoa-project/stoa/controllers/clusterroleaggregation"
 	"github.com/stoa-project/stoa/controllers/garbagecollector"
 	"github.com/stoa-project/stoa/controllers/namespace"
+	"github.com/stoa-project/stoa/controllers/namespacecreator"
+	"github.com/stoa-project/stoa/controllers/namespacedefaults"
 	"github.com/stoa-project/stoa/controllers/protection"
 	"github.com/stoa-project/stoa/controllers/resourcequota"
+	"github.com/stoa-project/stoa/controllers/rootca"
 	"github.com/stoa-project/stoa/controllers/serviceaccount"
 	"github.com/stoa-project/stoa/controllers/tokencleaner"
+	"github.com/stoa-project/stoa/controllers/ttlafterfinished"
 	"github.com/stoa-project/stoa/controllers/work"
 )
 
@@ -50,36 +56,33 @@ func plain(build func(kubernetes.Interface, informers.SharedInformerFactory) fun
 // Table returns all controllers.
 func Table() []Controller {
 	core := schema.GroupVersion{Version: "v1"}
+	need := func(resources ...string) []schema.GroupVersionResource {
+		var out []schema.GroupVersionResource
+		for _, r := range resources {
+			out = append(out, core.WithResource(r))
+		}
+		return out
+	}
+	roles := schema.GroupVersion{Group: "rbac.authorization.k8s.io", Version: "v1"}
+	requests := []schema.GroupVersionResource{{Group: "certificates.k8s.io", Version: "v1", Resource: "certificatesigningrequests"}}
 	table := []Controller{
+		{Name: accounttoken.Name, Needs: need("secrets", "serviceaccounts"), New: accounttoken.New},
 		{
-			Name:  clusterroleaggregation.Name,
-			Needs: []schema.GroupVersionResource{{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"}},
-			New:   plain(clusterroleaggregation.New),
+			Name: certificates.ApprovingName, New: certificates.NewApproving,
+			Needs: append(requests, schema.GroupVersionResource{Group: "authorization.k8s.io", Version: "v1", Resource: "subjectaccessreviews"}),
 		},
-		{
-			Name: garbagecollector.Name,
-			New:  garbagecollector.New, // it needs nothing: it looks at what there is
-		},
-		{
-			Name:  namespace.Name,
-			Needs: []schema.GroupVersionResource{core.WithResource("namespaces")},
-			New:   namespace.New,
-		},
-		{
-			Name:  resourcequota.Name,
-			Needs: []schema.GroupVersionResource{core.WithResource("resourcequotas")},
-			New:   resourcequota.New,
-		},
-		{
-			Name:  serviceaccount.Name,
-			Needs: []schema.GroupVersionResource{core.WithResource("namespaces"), core.WithResource("serviceaccounts")},
-			New:   plain(serviceaccount.New),
-		},
-		{
-			Name:  tokencleaner.Name,
-			Needs: []schema.GroupVersionResource{core.WithResource("secrets")},
-			New:   plain(tokencleaner.New),
-		},
+		{Name: certificates.SigningName, Needs: requests, New: certificates.NewSigning},
+		{Name: certificates.CleanerName, Needs: requests, New: certificates.NewCleaner},
+		{Name: clusterroleaggregation.Name, Needs: []schema.GroupVersionResource{roles.WithResource("clusterroles")}, New: plain(clusterroleaggregation.New)},
+		{Name: garbagecollector.Name, New: garbagecollector.New}, // it needs nothing: it looks at what there is
+		{Name: namespace.Name, Needs: need("namespaces"), New: namespace.New},
+		{Name: namespacecreator.Name, Needs: append(need("namespaces"), roles.WithResource("rolebindings")), New: namespacecreator.New},
+		{Name: namespacedefaults.Name, Needs: need("namespaces", "configmaps", "resourcequotas", "limitranges"), New: namespacedefaults.New},
+		{Name: resourcequota.Name, Needs: need("resourcequotas"), New: resourcequota.New},
+		{Name: rootca.Name, Needs: need("namespaces", "configmaps"), New: rootca.New},
+		{Name: serviceaccount.Name, Needs: need("namespaces", "serviceaccounts"), New: plain(serviceaccount.New)},
+		{Name: tokencleaner.Name, Needs: need("secrets"), New: plain(tokencleaner.New)},
+		{Name: ttlafterfinished.Name, Needs: []schema.GroupVersionResource{{Group: "batch", Version: "v1", Resource: "jobs"}}, New: ttlafterfinished.New},
 	}
 	for _, p := range protection.Table() {
 		table = append(table, Controller{Name: p.Name, Needs: append(p.Users, p.Resource), New: p.New})

@@ -4,15 +4,21 @@
 package controllers
 
 import (
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/client-go/tools/leaderelection"
+	"k8s.io/client-go/util/cert"
 
 	"github.com/stoa-project/stoa/controllers/election"
 )
@@ -27,17 +33,29 @@ type Options struct {
 	LeaderElect *bool
 	// Times are those of the election.
 	Times election.Times
+	// RootCAFile has the certificates by which clients in pods know the server. Empty:
+	// those of the server itself.
+	RootCAFile string
+	// SigningCertFile and SigningKeyFile are the authority that signs what is asked for at
+	// the API. They are read for each certificate. Both empty: the server's own, if it has
+	// one.
+	SigningCertFile, SigningKeyFile string
+	// SigningDuration is how long what it signs is valid at most.
+	SigningDuration time.Duration
+	// CreatorRole is the cluster role that who makes a namespace gets there. Empty: none.
+	CreatorRole string
 }
 
 // NewOptions returns the options with which all run.
 func NewOptions() *Options {
 	return &Options{
-		Names: []string{"*"},
+		Names: []string{"*"}, SigningDuration: 365 * 24 * time.Hour, CreatorRole: "admin",
 		Times: election.Times{LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: time.Second},
 	}
 }
 
-// AddFlags adds kube-controller-manager's flags.
+// AddFlags adds flags of kube-controller-manager, and the one of a controller that only
+// this server has.
 func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.Var(optional{&o.LeaderElect}, "leader-elect",
 		"Run controllers in one of the servers on an etcd, and in another one when that is gone. If not set, with --etcd-servers.")
@@ -51,6 +69,11 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&o.Names, "controllers", o.Names, fmt.Sprintf(
 		"A list of controllers to enable. '*' enables all controllers, 'foo' enables the controller named 'foo', '-foo' disables the controller named 'foo', '-*' disables all that are not named.\nAll controllers: %s",
 		strings.Join(names(), ", ")))
+	flags.StringVar(&o.RootCAFile, "root-ca-file", o.RootCAFile, "If set, this root certificate authority will be published in each namespace and included in service account's token secret. This must be a valid PEM-encoded CA bundle. It is read once. If empty, the certificate by which the server is known is.")
+	flags.StringVar(&o.SigningCertFile, "cluster-signing-cert-file", o.SigningCertFile, "Filename containing a PEM-encoded X509 CA certificate used to issue cluster-scoped certificates. If empty, the server's own CA issues them.")
+	flags.StringVar(&o.SigningKeyFile, "cluster-signing-key-file", o.SigningKeyFile, "Filename containing a PEM-encoded RSA or ECDSA private key used to sign cluster-scoped certificates.")
+	flags.DurationVar(&o.SigningDuration, "cluster-signing-duration", o.SigningDuration, "The max length of duration signed certificates will be given. Individual CSRs may request shorter certs by setting spec.expirationSeconds.")
+	flags.StringVar(&o.CreatorRole, "namespace-creator-role", o.CreatorRole, "Cluster role that a user who creates a namespace gets in it, by the admission plugin NamespaceCreator and the controller namespace-creator-controller. If empty, none.")
 }
 
 // Validate reports names that no controller has.
@@ -75,7 +98,75 @@ func (o *Options) Validate() []error {
 	if float64(o.Times.RenewDeadline) <= leaderelection.JitterFactor*float64(o.Times.RetryPeriod) {
 		errs = append(errs, fmt.Errorf("--leader-elect-renew-deadline must be more than %.1f times --leader-elect-retry-period", leaderelection.JitterFactor))
 	}
+	if _, err := o.RootCA(); err != nil {
+		errs = append(errs, err)
+	}
+	if o.signs() {
+		if _, _, err := o.Authority(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if o.SigningDuration <= 0 {
+		errs = append(errs, errors.New("--cluster-signing-duration must be positive"))
+	}
+	return append(errs, o.validateRole()...)
+}
+
+func (o *Options) validateRole() []error {
+	if o.CreatorRole == "" {
+		return nil
+	}
+	var errs []error
+	for _, message := range path.IsValidPathSegmentName(o.CreatorRole) {
+		errs = append(errs, fmt.Errorf("--namespace-creator-role: %q %s", o.CreatorRole, message))
+	}
 	return errs
+}
+
+// RootCA reads RootCAFile; nil if there is none.
+func (o *Options) RootCA() ([]byte, error) {
+	if o.RootCAFile == "" {
+		return nil, nil
+	}
+	content, err := os.ReadFile(o.RootCAFile)
+	if err != nil {
+		return nil, fmt.Errorf("--root-ca-file: %w", err)
+	}
+	if _, err := cert.ParseCertsPEM(content); err != nil {
+		return nil, fmt.Errorf("--root-ca-file: %s: %w", o.RootCAFile, err)
+	}
+	return content, nil
+}
+
+// signs says whether an authority was given.
+func (o *Options) signs() bool { return o.SigningCertFile != "" || o.SigningKeyFile != "" }
+
+// Signer returns what signs certificates: the authority that was given, or else own.
+func (o *Options) Signer(own func() (*x509.Certificate, crypto.Signer, error)) func() (*x509.Certificate, crypto.Signer, error) {
+	if o.signs() {
+		return o.Authority
+	}
+	return own
+}
+
+// Authority reads SigningCertFile and SigningKeyFile.
+func (o *Options) Authority() (*x509.Certificate, crypto.Signer, error) {
+	const flags = "--cluster-signing-cert-file and --cluster-signing-key-file"
+	if o.SigningCertFile == "" || o.SigningKeyFile == "" {
+		return nil, nil, errors.New(flags + " must be set together")
+	}
+	pair, err := tls.LoadX509KeyPair(o.SigningCertFile, o.SigningKeyFile)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %s and %s: %w", flags, o.SigningCertFile, o.SigningKeyFile, err)
+	}
+	key, ok := pair.PrivateKey.(crypto.Signer)
+	if !ok {
+		return nil, nil, fmt.Errorf("--cluster-signing-key-file: %s: the key cannot sign", o.SigningKeyFile)
+	}
+	if !pair.Leaf.IsCA {
+		return nil, nil, fmt.Errorf("--cluster-signing-cert-file: %s: the certificate is not that of an authority", o.SigningCertFile)
+	}
+	return pair.Leaf, key, nil
 }
 
 // Enabled says whether a controller runs. Of names that contradict each other the

@@ -30,6 +30,8 @@ const (
 	controllersHook = "start-controllers"
 	// lease is what the server holds, in kube-system, that runs the controllers.
 	lease = "stoa-controllers"
+	// creatorPlugin is the admission plugin that says who made a namespace.
+	creatorPlugin = "NamespaceCreator"
 )
 
 // leases are what an election needs.
@@ -51,6 +53,11 @@ func (s *Server) addControllers(c CompletedOptions, config *genericapiserver.Con
 	if err != nil {
 		return err
 	}
+	base, err := s.controllerBase(c)
+	if err != nil {
+		return err
+	}
+	base.Catalog, base.Informers, base.Local = served, factory, all.local
 	var runs []func(context.Context)
 	for _, controller := range enabled {
 		loopback := rest.AddUserAgent(rest.CopyConfig(s.access(config)), controller.Name)
@@ -62,10 +69,9 @@ func (s *Server) addControllers(c CompletedOptions, config *genericapiserver.Con
 		if err != nil {
 			return fmt.Errorf("loopback client: %w", err)
 		}
-		runs = append(runs, controller.New(work.Server{
-			Client: client, Metadata: names, Catalog: served,
-			Informers: factory, Local: all.local, Alone: s.etcd != nil, Charges: c.Admission.charges,
-		}))
+		own := base
+		own.Client, own.Metadata = client, names
+		runs = append(runs, controller.New(own))
 	}
 	run := func(ctx context.Context) {
 		var all sync.WaitGroup
@@ -153,4 +159,29 @@ func (s *Server) addElection(times election.Times, config *genericapiserver.Conf
 		}
 		return nil
 	})
+}
+
+// controllerBase is what all controllers have that options and certificates say.
+func (s *Server) controllerBase(c CompletedOptions) (work.Server, error) {
+	o := c.Controllers
+	base := work.Server{
+		Alone: s.etcd != nil, Charges: c.Admission.charges, RootCA: s.identity.trust, Tokens: s.tokens.issuer, SigningDuration: o.SigningDuration, Administrator: adminUser,
+	}
+	given, err := o.RootCA()
+	if err != nil {
+		return base, err
+	}
+	if given != nil {
+		base.RootCA = given
+	}
+	if ca := s.identity.authority; ca != nil {
+		base.Authority = o.Signer(ca.Signer)
+	} else {
+		base.Authority = o.Signer(nil)
+	}
+	// Without the plugin anybody could write who made a namespace.
+	if c.Admission.runs(creatorPlugin) {
+		base.CreatorRole = o.CreatorRole
+	}
+	return base, nil
 }

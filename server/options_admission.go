@@ -202,6 +202,12 @@ func (o *AdmissionOptions) AddFlags(flags *pflag.FlagSet) {
 		"Indicates the tolerationSeconds of the toleration for unreachable:NoExecute that is added by default to every pod that does not already have such a toleration.")
 }
 
+// runs says whether a plugin sees writes.
+func (o *AdmissionOptions) runs(name string) bool {
+	return slices.Contains(o.Plugins.Registered(), name) && !slices.Contains(o.DisablePlugins, name) &&
+		(!o.DefaultOffPlugins.Has(name) || slices.Contains(o.EnablePlugins, name))
+}
+
 // admit adds the admission chain. Plugins use the connection of access, but for the
 // webhooks that they call, and end with closed.
 func (c CompletedOptions) admit(config *genericapiserver.Config, access *rest.Config, client kubernetes.Interface, factory informers.SharedInformerFactory, resolver webhook.ServiceResolver, closed closed) error {

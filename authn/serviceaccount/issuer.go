@@ -64,3 +64,17 @@ func (i *Issuer) Issue(c kind.TokenClaims) (token, id string, err error) {
 	}
 	return token, id, nil
 }
+
+// IssueInSecret returns a token that is to be in a secret, and holds as long as that is
+// there. It names neither an audience nor an end.
+func (i *Issuer) IssueInSecret(secret string, account Reference) (string, error) {
+	claims := payload{
+		Issuer: legacyIssuer, Subject: serviceaccount.MakeUsername(account.Namespace, account.Name),
+		Namespace: account.Namespace, SecretName: secret, AccountName: account.Name, AccountUID: account.UID,
+	}
+	token, err := jwt.Signed(i.signer).Claims(claims).Serialize()
+	if err != nil {
+		return "", fmt.Errorf("sign token: %w", err)
+	}
+	return token, nil
+}

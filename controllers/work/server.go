@@ -4,6 +4,10 @@
 package work
 
 import (
+	"crypto"
+	"crypto/x509"
+	"time"
+
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -11,6 +15,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/stoa-project/stoa/admission/quota"
+	"github.com/stoa-project/stoa/authn/serviceaccount"
 	"github.com/stoa-project/stoa/controllers/catalog"
 )
 
@@ -33,4 +38,16 @@ type Server struct {
 	Alone bool
 	// Charges are the requests that this server charges quotas for.
 	Charges *quota.Charges
+	// RootCA are the certificates by which clients in pods know the server, as PEM.
+	// Empty: nobody says.
+	RootCA []byte
+	// Tokens issues those of service accounts.
+	Tokens *serviceaccount.Issuer
+	// Authority returns what signs certificates that are asked for at the API, and
+	// SigningDuration is how long those are valid at most. Unset: nobody signs.
+	Authority       func() (*x509.Certificate, crypto.Signer, error)
+	SigningDuration time.Duration
+	// CreatorRole is the cluster role that who makes a namespace gets there; but for
+	// Administrator, who has every right. Empty: none.
+	CreatorRole, Administrator string
 }

@@ -158,6 +158,9 @@ func (c *CA) create(ctx context.Context) error {
 // CertPEM returns the certificate for those who shall trust the authority.
 func (c *CA) CertPEM() []byte { return append([]byte(nil), c.pem...) }
 
+// Signer returns what signs in the name of the authority.
+func (c *CA) Signer() (*x509.Certificate, crypto.Signer, error) { return c.cert, c.key, nil }
+
 // String names the authority without its key.
 func (c *CA) String() string { return fmt.Sprintf("certificate authority %q", c.name) }
 
