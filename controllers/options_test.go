@@ -5,6 +5,8 @@ package controllers
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -76,5 +78,40 @@ func TestTimes(t *testing.T) {
 	NewOptions().AddFlags(flags)
 	if err, want := flags.Parse([]string{"--leader-elect=maybe"}), `invalid argument "maybe" for "--leader-elect" flag: must be true or false`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// TestValidate names the flag, and the file, of each mistake.
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		change func(*Options)
+		want   string
+	}{
+		"no CA there":  {func(o *Options) { o.RootCAFile = "/none" }, "--root-ca-file: open /none: no such file or directory"},
+		"no CA in it":  {func(o *Options) { o.RootCAFile = file }, "--root-ca-file: " + file + ": data does not contain any valid RSA or ECDSA certificates"},
+		"no key":       {func(o *Options) { o.SigningCertFile = file }, "--cluster-signing-cert-file and --cluster-signing-key-file must be set together"},
+		"no signer":    {func(o *Options) { o.SigningCertFile, o.SigningKeyFile = file, file }, "--cluster-signing-cert-file and --cluster-signing-key-file: " + file + " and " + file + ": tls: failed to find any PEM data in certificate input"},
+		"no duration":  {func(o *Options) { o.SigningDuration = 0 }, "--cluster-signing-duration must be positive"},
+		"a role path":  {func(o *Options) { o.CreatorRole = "a/b" }, `--namespace-creator-role: "a/b" may not contain '/'`},
+		"no role":      {func(o *Options) { o.CreatorRole = "" }, ""},
+		"the defaults": {func(*Options) {}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := NewOptions()
+			tc.change(o)
+			got := ""
+			if err := errors.Join(o.Validate()...); err != nil {
+				got = err.Error()
+			}
+			if got != tc.want {
+				t.Errorf("got  %s\nwant %s", got, tc.want)
+			}
+		})
 	}
 }
