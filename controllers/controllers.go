@@ -21,6 +21,7 @@ import (
 	"github.com/stoa-project/stoa/controllers/certificates"
 	"github.com/stoa-project/stoa/controllers/clusterroleaggregation"
 	"github.com/stoa-project/stoa/controllers/garbagecollector"
+	"github.com/stoa-project/stoa/controllers/legacytoken"
 	"github.com/stoa-project/stoa/controllers/namespace"
 	"github.com/stoa-project/stoa/controllers/namespacecreator"
 	"github.com/stoa-project/stoa/controllers/namespacedefaults"
@@ -75,6 +76,7 @@ func Table() []Controller {
 		{Name: certificates.CleanerName, Needs: requests, New: certificates.NewCleaner},
 		{Name: clusterroleaggregation.Name, Needs: []schema.GroupVersionResource{roles.WithResource("clusterroles")}, New: plain(clusterroleaggregation.New)},
 		{Name: garbagecollector.Name, New: garbagecollector.New}, // it needs nothing: it looks at what there is
+		{Name: legacytoken.Name, Needs: need("secrets", "serviceaccounts", "pods", "configmaps"), New: legacytoken.New},
 		{Name: namespace.Name, Needs: need("namespaces"), New: namespace.New},
 		{Name: namespacecreator.Name, Needs: append(need("namespaces"), roles.WithResource("rolebindings")), New: namespacecreator.New},
 		{Name: namespacedefaults.Name, Needs: need("namespaces", "configmaps", "resourcequotas", "limitranges"), New: namespacedefaults.New},

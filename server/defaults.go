@@ -60,7 +60,7 @@ func startDefaults(ctx context.Context, c CompletedOptions, config *genericapise
 			},
 			Serves: func(resource schema.GroupVersionResource) bool { return serves(c.Groups, config, resource) },
 		},
-		objects:  objects,
+		objects:  append(objects, bootstrap.Tracking(time.Now())),
 		trust:    trust,
 		changed:  make(chan struct{}, 1),
 		first:    make(chan error, 1),

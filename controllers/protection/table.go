@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/stoa-project/stoa/apis/core"
+	"github.com/stoa-project/stoa/apis/core/references"
 )
 
 // Table returns what is protected. Names are those of kube-controller-manager.
@@ -59,16 +60,13 @@ func uses(pod *corev1.Pod, claim metav1.Object) bool {
 		return false
 	}
 	return slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool {
-		if source := v.PersistentVolumeClaim; source != nil {
-			return source.ClaimName == claim.GetName()
+		if references.Claim(pod.Name, &v) != claim.GetName() {
+			return false
 		}
 		// The claim of an ephemeral volume goes with its pod, which must not wait for it.
-		return v.Ephemeral != nil && claim.GetName() == ephemeralClaim(pod, v) && metav1.IsControlledBy(claim, pod) && !shutDown(pod)
+		return v.PersistentVolumeClaim != nil || metav1.IsControlledBy(claim, pod) && !shutDown(pod)
 	})
 }
-
-// ephemeralClaim is the name of the claim that an ephemeral volume has.
-func ephemeralClaim(pod *corev1.Pod, v corev1.Volume) string { return pod.Name + "-" + v.Name }
 
 // shutDown says whether the kubelet is done with a pod, or it was deleted by force.
 func shutDown(pod *corev1.Pod) bool {
@@ -86,13 +84,7 @@ func podFrees(user runtime.Object, gone bool, key string) bool {
 		return false
 	}
 	return slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool {
-		switch {
-		case v.PersistentVolumeClaim != nil:
-			return key == pod.Namespace+"/"+v.PersistentVolumeClaim.ClaimName
-		case v.Ephemeral != nil:
-			return key == pod.Namespace+"/"+ephemeralClaim(pod, v)
-		}
-		return false
+		return key == pod.Namespace+"/"+references.Claim(pod.Name, &v)
 	})
 }
 
