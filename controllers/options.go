@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/util/cert"
 
@@ -117,7 +117,7 @@ func (o *Options) validateRole() []error {
 		return nil
 	}
 	var errs []error
-	for _, message := range path.IsValidPathSegmentName(o.CreatorRole) {
+	for _, message := range content.IsPathSegmentName(o.CreatorRole) {
 		errs = append(errs, fmt.Errorf("--namespace-creator-role: %q %s", o.CreatorRole, message))
 	}
 	return errs

@@ -94,7 +94,7 @@ func validateKubeletServing(request *x509.CertificateRequest, asked usages) erro
 
 // What both kinds of certificates of kubelets may be refused for.
 //
-//nolint:staticcheck // as kube-controller-manager says it
+//nolint:staticcheck,revive // as kube-controller-manager says it
 var (
 	errNotNodes = errors.New("subject organization is not system:nodes")
 	errNotNode  = errors.New("subject common name does not begin with system:node:")
