@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 
+	"github.com/stoa-project/stoa/admission/namespacecreator"
 	"github.com/stoa-project/stoa/controllers"
 	"github.com/stoa-project/stoa/controllers/catalog"
 	"github.com/stoa-project/stoa/controllers/election"
@@ -30,8 +31,6 @@ const (
 	controllersHook = "start-controllers"
 	// lease is what the server holds, in kube-system, that runs the controllers.
 	lease = "stoa-controllers"
-	// creatorPlugin is the admission plugin that says who made a namespace.
-	creatorPlugin = "NamespaceCreator"
 )
 
 // leases are what an election needs.
@@ -180,7 +179,7 @@ func (s *Server) controllerBase(c CompletedOptions) (work.Server, error) {
 		base.Authority = o.Signer(nil)
 	}
 	// Without the plugin anybody could write who made a namespace.
-	if c.Admission.runs(creatorPlugin) {
+	if c.Admission.runs(namespacecreator.PluginName) {
 		base.CreatorRole = o.CreatorRole
 	}
 	return base, nil

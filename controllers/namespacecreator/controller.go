@@ -21,14 +21,13 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
+	"github.com/stoa-project/stoa/admission/namespacecreator"
 	"github.com/stoa-project/stoa/controllers/work"
 )
 
 const (
 	// Name is that of the controller.
 	Name = "namespace-creator-controller"
-	// Creator is the annotation with the name of the user who made a namespace.
-	Creator = "tenancy.stoa.dev/creator"
 	// Bound is the annotation with the cluster role that the user got.
 	Bound = "tenancy.stoa.dev/creator-role"
 	// Binding is the name of the role binding.
@@ -73,7 +72,7 @@ func New(server work.Server) func(context.Context) {
 // waits says whether the creator of a namespace has not got the role yet. Parts of the
 // system, and the administrator of the server, have what they need.
 func (c *controller) waits(namespace *corev1.Namespace) bool {
-	creator := namespace.Annotations[Creator]
+	creator := namespace.Annotations[namespacecreator.Annotation]
 	return creator != "" && creator != c.server.Administrator && !strings.HasPrefix(creator, systemPrefix) && namespace.Annotations[Bound] == "" &&
 		namespace.Status.Phase == corev1.NamespaceActive
 }
@@ -91,7 +90,7 @@ func (c *controller) sync(ctx context.Context, name string) error {
 	binding := &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: Binding, Namespace: name},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: namespace.Annotations[Creator]}},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: namespace.Annotations[namespacecreator.Annotation]}},
 	}
 	_, err = c.server.Client.RbacV1().RoleBindings(name).Create(ctx, binding, metav1.CreateOptions{})
 	switch {
@@ -114,7 +113,7 @@ func (c *controller) sync(ctx context.Context, name string) error {
 	case apierrors.IsNotFound(err):
 		return nil
 	case err == nil:
-		klog.FromContext(ctx).V(2).Info("Gave who made a namespace a role in it", "namespace", name, "user", namespace.Annotations[Creator], "role", role)
+		klog.FromContext(ctx).V(2).Info("Gave who made a namespace a role in it", "namespace", name, "user", namespace.Annotations[namespacecreator.Annotation], "role", role)
 	}
 	return err
 }

@@ -1,0 +1,69 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stoa-project/stoa/stoatest"
+)
+
+// TestCreatorRole has a user who may create namespaces, and no more, own what she made,
+// until an administrator says otherwise.
+func TestCreatorRole(t *testing.T) {
+	t.Parallel()
+	server := stoatest.Start(t, stoatest.WithFlags("--namespace-creator-role=edit"))
+	admin, ctx := clientFor(t, server.Config()), t.Context()
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "makers"}, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"create"}},
+	}}
+	must(admin.RbacV1().ClusterRoles().Create(ctx, role, metav1.CreateOptions{}))(t)
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "makers"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "makers"},
+		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: "jane"}},
+	}
+	must(admin.RbacV1().ClusterRoleBindings().Create(ctx, binding, metav1.CreateOptions{}))(t)
+	jane := impersonate(t, server, "jane")
+	space := func(name string) *corev1.Namespace {
+		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	}
+	eventually(t, func() string {
+		_, err := jane.CoreV1().Namespaces().Create(ctx, space("janes"), metav1.CreateOptions{})
+		return text(err)
+	})
+	must(admin.CoreV1().Namespaces().Create(ctx, space("other"), metav1.CreateOptions{}))(t)
+	note := func(namespace string) error {
+		_, err := jane.CoreV1().ConfigMaps(namespace).Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{GenerateName: "note-"}}, metav1.CreateOptions{})
+		return err
+	}
+	eventually(t, func() string { return text(note("janes")) })
+	if err := note("other"); !apierrors.IsForbidden(err) {
+		t.Errorf("in the namespace of another: %v", err)
+	}
+	noted := func() string {
+		namespace := must(admin.CoreV1().Namespaces().Get(ctx, "janes", metav1.GetOptions{}))(t)
+		if got := namespace.Annotations["tenancy.stoa.dev/creator-role"]; got != "edit" {
+			return "noted " + got
+		}
+		return ""
+	}
+	eventually(t, noted)
+	if err := admin.RbacV1().RoleBindings("janes").Delete(ctx, "namespace-creator", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	// A change has the controller look at the namespace, after that at a new one of hers.
+	namespace := must(admin.CoreV1().Namespaces().Get(ctx, "janes", metav1.GetOptions{}))(t)
+	namespace.Labels["changed"] = "yes"
+	must(admin.CoreV1().Namespaces().Update(ctx, namespace, metav1.UpdateOptions{}))(t)
+	must(jane.CoreV1().Namespaces().Create(ctx, space("janes-too"), metav1.CreateOptions{}))(t)
+	eventually(t, func() string { return text(note("janes-too")) })
+	if _, err := admin.RbacV1().RoleBindings("janes").Get(ctx, "namespace-creator", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("the role is back: %v", err)
+	}
+}
