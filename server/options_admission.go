@@ -226,7 +226,7 @@ func (c CompletedOptions) admit(config *genericapiserver.Config, access *rest.Co
 		return err
 	}
 	err = chain.ApplyTo(config, factory, client, dynamicClient, config.FeatureGate, config.EffectiveVersion,
-		webhookinit.NewPluginInitializer(webhookAuth(config), resolver), closed)
+		webhookinit.NewPluginInitializer(webhookAuth(config), resolver), newDynamicAdmission(), closed)
 	switch {
 	case err == nil:
 		return nil

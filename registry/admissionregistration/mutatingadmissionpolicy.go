@@ -21,13 +21,25 @@ func MutatingAdmissionPolicies() kind.Kind {
 		Kind: "MutatingAdmissionPolicy", Plural: "mutatingadmissionpolicies", Categories: []string{"api-extensions"},
 		ClusterScoped: true,
 		Spec:          kind.PartOf(func(p *policy) *admissionregistrationv1.MutatingAdmissionPolicySpec { return &p.Spec }),
-		Strategy: kind.Strategy[policy]{
-			Validate: func(_ context.Context, obj *policy) field.ErrorList {
-				return validation.ValidateMutatingAdmissionPolicy((*admissionregistrationv1.MutatingAdmissionPolicy)(obj))
-			},
-			ValidateUpdate: func(_ context.Context, obj, old *policy) field.ErrorList {
-				return validation.ValidateMutatingAdmissionPolicyUpdate((*admissionregistrationv1.MutatingAdmissionPolicy)(obj), (*admissionregistrationv1.MutatingAdmissionPolicy)(old))
-			},
+		StrategyFor: func(server kind.Server) (kind.Strategy[policy], error) {
+			params := newParameters(server)
+			return kind.Strategy[policy]{
+				Validate: func(ctx context.Context, obj *policy) field.ErrorList {
+					errs := append(validation.ValidateMutatingAdmissionPolicy((*admissionregistrationv1.MutatingAdmissionPolicy)(obj)), notStatic(obj.Name)...)
+					if len(errs) > 0 {
+						return errs
+					}
+					return params.mayUse(ctx, obj.Spec.ParamKind, nil)
+				},
+				ValidateUpdate: func(ctx context.Context, obj, old *policy) field.ErrorList {
+					errs := validation.ValidateMutatingAdmissionPolicyUpdate((*admissionregistrationv1.MutatingAdmissionPolicy)(obj), (*admissionregistrationv1.MutatingAdmissionPolicy)(old))
+					if len(errs) > 0 {
+						return errs
+					}
+					return params.mayUse(ctx, obj.Spec.ParamKind, old.Spec.ParamKind)
+				},
+				Warnings: func(_ context.Context, obj, old *policy) []string { return warnOfStatic(obj.Name, old == nil) },
+			}, nil
 		},
 		Columns: []kind.Column[policy]{
 			kind.Name[policy](),

@@ -23,11 +23,12 @@ func MutatingWebhookConfigurations() kind.Kind {
 		Spec:          kind.PartOf(func(h *hooks) *[]admissionregistrationv1.MutatingWebhook { return &h.Webhooks }),
 		Strategy: kind.Strategy[hooks]{
 			Validate: func(_ context.Context, obj *hooks) field.ErrorList {
-				return validation.ValidateMutatingWebhookConfiguration((*admissionregistrationv1.MutatingWebhookConfiguration)(obj))
+				return append(validation.ValidateMutatingWebhookConfiguration((*admissionregistrationv1.MutatingWebhookConfiguration)(obj)), notStatic(obj.Name)...)
 			},
 			ValidateUpdate: func(_ context.Context, obj, old *hooks) field.ErrorList {
 				return validation.ValidateMutatingWebhookConfigurationUpdate((*admissionregistrationv1.MutatingWebhookConfiguration)(obj), (*admissionregistrationv1.MutatingWebhookConfiguration)(old))
 			},
+			Warnings: func(_ context.Context, obj, old *hooks) []string { return warnOfStatic(obj.Name, old == nil) },
 		},
 		Columns: []kind.Column[hooks]{
 			kind.Name[hooks](),

@@ -22,16 +22,28 @@ func ValidatingAdmissionPolicies() kind.Kind {
 		ClusterScoped: true,
 		Spec:          kind.PartOf(func(p *policy) *admissionregistrationv1.ValidatingAdmissionPolicySpec { return &p.Spec }),
 		Status:        kind.PartOf(func(p *policy) *admissionregistrationv1.ValidatingAdmissionPolicyStatus { return &p.Status }),
-		Strategy: kind.Strategy[policy]{
-			Validate: func(_ context.Context, obj *policy) field.ErrorList {
-				return validation.ValidateValidatingAdmissionPolicy((*admissionregistrationv1.ValidatingAdmissionPolicy)(obj))
-			},
-			ValidateUpdate: func(_ context.Context, obj, old *policy) field.ErrorList {
-				return validation.ValidateValidatingAdmissionPolicyUpdate((*admissionregistrationv1.ValidatingAdmissionPolicy)(obj), (*admissionregistrationv1.ValidatingAdmissionPolicy)(old))
-			},
-			ValidateStatus: func(_ context.Context, obj, _ *policy) field.ErrorList {
-				return validation.ValidateValidatingAdmissionPolicyStatus((*admissionregistrationv1.ValidatingAdmissionPolicy)(obj))
-			},
+		StrategyFor: func(server kind.Server) (kind.Strategy[policy], error) {
+			params := newParameters(server)
+			return kind.Strategy[policy]{
+				Validate: func(ctx context.Context, obj *policy) field.ErrorList {
+					errs := append(validation.ValidateValidatingAdmissionPolicy((*admissionregistrationv1.ValidatingAdmissionPolicy)(obj)), notStatic(obj.Name)...)
+					if len(errs) > 0 {
+						return errs
+					}
+					return params.mayUse(ctx, obj.Spec.ParamKind, nil)
+				},
+				ValidateUpdate: func(ctx context.Context, obj, old *policy) field.ErrorList {
+					errs := validation.ValidateValidatingAdmissionPolicyUpdate((*admissionregistrationv1.ValidatingAdmissionPolicy)(obj), (*admissionregistrationv1.ValidatingAdmissionPolicy)(old))
+					if len(errs) > 0 {
+						return errs
+					}
+					return params.mayUse(ctx, obj.Spec.ParamKind, old.Spec.ParamKind)
+				},
+				ValidateStatus: func(_ context.Context, obj, _ *policy) field.ErrorList {
+					return validation.ValidateValidatingAdmissionPolicyStatus((*admissionregistrationv1.ValidatingAdmissionPolicy)(obj))
+				},
+				Warnings: func(_ context.Context, obj, old *policy) []string { return warnOfStatic(obj.Name, old == nil) },
+			}, nil
 		},
 		Columns: []kind.Column[policy]{
 			kind.Name[policy](),

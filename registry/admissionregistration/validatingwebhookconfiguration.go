@@ -23,11 +23,12 @@ func ValidatingWebhookConfigurations() kind.Kind {
 		Spec:          kind.PartOf(func(h *hooks) *[]admissionregistrationv1.ValidatingWebhook { return &h.Webhooks }),
 		Strategy: kind.Strategy[hooks]{
 			Validate: func(_ context.Context, obj *hooks) field.ErrorList {
-				return validation.ValidateValidatingWebhookConfiguration((*admissionregistrationv1.ValidatingWebhookConfiguration)(obj))
+				return append(validation.ValidateValidatingWebhookConfiguration((*admissionregistrationv1.ValidatingWebhookConfiguration)(obj)), notStatic(obj.Name)...)
 			},
 			ValidateUpdate: func(_ context.Context, obj, old *hooks) field.ErrorList {
 				return validation.ValidateValidatingWebhookConfigurationUpdate((*admissionregistrationv1.ValidatingWebhookConfiguration)(obj), (*admissionregistrationv1.ValidatingWebhookConfiguration)(old))
 			},
+			Warnings: func(_ context.Context, obj, old *hooks) []string { return warnOfStatic(obj.Name, old == nil) },
 		},
 		Columns: []kind.Column[hooks]{
 			kind.Name[hooks](),
