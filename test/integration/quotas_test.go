@@ -6,6 +6,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -79,17 +80,26 @@ func used(t testing.TB, client kubernetes.Interface, namespace, name string, wan
 	})
 }
 
-// TestQuotaUnderLoad has a thousand clients want what there is a hundred of, while others
-// give some back.
+// TestQuotaUnderLoad has a thousand requests of twenty clients want what there is a
+// hundred of.
 func TestQuotaUnderLoad(t *testing.T) {
 	t.Parallel()
 	client, namespace := coreClient(t), newNamespace(t)
 	limit(t, client, namespace, "few", corev1.ResourceQuotaSpec{Hard: hard("count/secrets", "100")})
+	many := make([]kubernetes.Interface, 20)
+	for i := range many {
+		config := api.Config()
+		config.Dial = (&net.Dialer{}).DialContext // a connection of its own
+		many[i] = clientFor(t, config)
+		if _, err := many[i].Discovery().ServerVersion(); err != nil { // it is there before the crowd is
+			t.Fatal(err)
+		}
+	}
 	var created atomic.Int32
 	var all sync.WaitGroup
 	for i := range 1000 {
 		all.Go(func() {
-			_, err := client.CoreV1().Secrets(namespace).Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("s%d", i)}}, metav1.CreateOptions{})
+			_, err := many[i%len(many)].CoreV1().Secrets(namespace).Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("s%d", i)}}, metav1.CreateOptions{})
 			switch {
 			case err == nil:
 				created.Add(1)
