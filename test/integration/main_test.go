@@ -26,6 +26,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/stoa-project/stoa/generated/clientset/versioned"
+	"github.com/stoa-project/stoa/server"
 	"github.com/stoa-project/stoa/stoatest"
 )
 
@@ -132,6 +133,24 @@ func tenancyClient(t testing.TB) versioned.Interface {
 		t.Fatal(err)
 	}
 	return client
+}
+
+// startError is why a server with these flags does not start.
+func startError(t *testing.T, args ...string) error {
+	t.Helper()
+	options := server.NewOptions()
+	options.DataDir, options.Serving.BindPort = t.TempDir(), 0
+	flags := options.Flags()
+	flags.Usage = func() {}
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	completed, err := options.Complete(t.Context())
+	if err != nil {
+		return err
+	}
+	_, err = server.New(t.Context(), completed)
+	return err
 }
 
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)

@@ -16,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/client-go/rest"
 
-	"github.com/stoa-project/stoa/server"
 	"github.com/stoa-project/stoa/server/pki"
 	"github.com/stoa-project/stoa/stoatest"
 )
@@ -234,17 +233,7 @@ func TestTransportErrors(t *testing.T) {
 	} {
 		t.Run(flag, func(t *testing.T) {
 			t.Parallel()
-			options := server.NewOptions()
-			options.DataDir, options.Serving.BindPort = t.TempDir(), 0
-			flags := options.Flags()
-			flags.Usage = func() {}
-			err := flags.Parse([]string{flag})
-			if err == nil {
-				var completed server.CompletedOptions
-				if completed, err = options.Complete(t.Context()); err == nil {
-					_, err = server.New(t.Context(), completed)
-				}
-			}
+			err := startError(t, flag)
 			if err == nil || !strings.HasPrefix(err.Error(), want) {
 				t.Errorf("error %v, want %s", err, want)
 			}
