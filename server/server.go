@@ -64,8 +64,8 @@ type Server struct {
 
 // New starts the embedded etcd or connects to the external one, opens the port,
 // makes the certificates that are missing and builds the stores. ctx bounds that
-// and carries the logger. If it fails, it leaves nothing
-// running but the empty queues of what reads certificates, whose end upstream logs.
+// and carries the logger. If it fails, it leaves nothing running, but for the empty queues
+// of what reads certificates if one of these is wrong; upstream logs the end of others.
 func New(ctx context.Context, c CompletedOptions) (_ *Server, err error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -103,14 +103,14 @@ func New(ctx context.Context, c CompletedOptions) (_ *Server, err error) {
 	if err := s.writeAdminKubeconfig(); err != nil {
 		return nil, err
 	}
-	if err := s.assemble(ctx, c, config, clients, result.endpoints); err != nil {
-		return nil, err
-	}
 	s.closers = append(s.closers, func() {
 		if !s.ran.Load() {
 			discardCertificates(ctx, config.SecureServing)
 		}
 	})
+	if err := s.assemble(ctx, c, config, clients, result.endpoints); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
