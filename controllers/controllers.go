@@ -21,6 +21,7 @@ import (
 	"github.com/stoa-project/stoa/controllers/certificates"
 	"github.com/stoa-project/stoa/controllers/clusterroleaggregation"
 	"github.com/stoa-project/stoa/controllers/garbagecollector"
+	"github.com/stoa-project/stoa/controllers/grant"
 	"github.com/stoa-project/stoa/controllers/legacytoken"
 	"github.com/stoa-project/stoa/controllers/namespace"
 	"github.com/stoa-project/stoa/controllers/namespacecreator"
@@ -65,6 +66,7 @@ func Table() []Controller {
 		return out
 	}
 	roles := schema.GroupVersion{Group: "rbac.authorization.k8s.io", Version: "v1"}
+	tenancy := schema.GroupVersion{Group: "tenancy.stoa.dev", Version: "v1"}
 	requests := []schema.GroupVersionResource{{Group: "certificates.k8s.io", Version: "v1", Resource: "certificatesigningrequests"}}
 	table := []Controller{
 		{Name: accounttoken.Name, Needs: need("secrets", "serviceaccounts"), New: accounttoken.New},
@@ -76,6 +78,10 @@ func Table() []Controller {
 		{Name: certificates.CleanerName, Needs: requests, New: certificates.NewCleaner},
 		{Name: clusterroleaggregation.Name, Needs: []schema.GroupVersionResource{roles.WithResource("clusterroles")}, New: plain(clusterroleaggregation.New)},
 		{Name: garbagecollector.Name, New: garbagecollector.New}, // it needs nothing: it looks at what there is
+		{
+			Name: grant.Name, Behind: true, New: grant.New,
+			Needs: []schema.GroupVersionResource{tenancy.WithResource("grants"), roles.WithResource("roles"), roles.WithResource("rolebindings")},
+		},
 		{Name: legacytoken.Name, Needs: need("secrets", "serviceaccounts", "pods", "configmaps"), New: legacytoken.New},
 		{Name: namespace.Name, Needs: need("namespaces"), New: namespace.New},
 		{Name: namespacecreator.Name, Needs: append(need("namespaces"), roles.WithResource("rolebindings")), New: namespacecreator.New},

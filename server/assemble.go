@@ -65,6 +65,10 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 		return fmt.Errorf("loopback client: %w", err)
 	}
 	shared := informers.NewSharedInformerFactory(client, resync)
+	tenancy, err := newTenancyClient(config)
+	if err != nil {
+		return err
+	}
 	all := stores{}
 	if err := s.authenticate(ctx, c, config, client, all); err != nil {
 		return err
@@ -84,7 +88,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	}
 	c.controlFlow(ctx, config, client, shared)
 	chain := &assembly{
-		options: c, config: config, informers: shared, resolver: resolver, roles: roles, proxy: s.frontProxy, etcd: upstream, etcdHealth: s.etcdHealth, stores: all, tokens: s.tokens, raw: raw,
+		options: c, config: config, informers: shared, resolver: resolver, roles: roles, proxy: s.frontProxy, etcd: upstream, etcdHealth: s.etcdHealth, stores: all, tokens: s.tokens, raw: raw, tenancy: tenancy,
 		streams: func(config *genericapiserver.Config) (*core.Streams, error) { return s.streams(c, config, client) },
 		decorate: func(getter generic.RESTOptionsGetter, uncached func(schema.GroupResource) bool) generic.RESTOptionsGetter {
 			return clients.RESTOptionsGetter(ctx, getter, uncached)
@@ -101,7 +105,10 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	if err := s.addServices(ctx, c, config, all, raw); err != nil {
 		return err
 	}
-	if err := s.addControllers(c, config, shared, all); err != nil {
+	if err := s.addControllers(chain); err != nil {
+		return err
+	}
+	if err := s.generic.AddPostStartHook("start-tenancy-informers", tenancy.start); err != nil {
 		return err
 	}
 	return s.generic.AddPostStartHook("start-default-objects", defaults.hook)

@@ -40,6 +40,7 @@ type assembly struct {
 	chain     func(http.Handler, *genericapiserver.Config) http.Handler
 	informers informers.SharedInformerFactory
 	resolver  webhook.ServiceResolver
+	tenancy   *tenancyClient
 	roles     kind.RoleResolver
 	proxy     *frontProxy
 	tokens    *tokens

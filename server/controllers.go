@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	genericapiserver "k8s.io/apiserver/pkg/server"
-	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
@@ -24,6 +23,7 @@ import (
 	"github.com/stoa-project/stoa/controllers/catalog"
 	"github.com/stoa-project/stoa/controllers/election"
 	"github.com/stoa-project/stoa/controllers/work"
+	"github.com/stoa-project/stoa/registry/rbac/escalation"
 )
 
 const (
@@ -38,7 +38,8 @@ var leases = schema.GroupVersionResource{Group: "coordination.k8s.io", Version: 
 
 // addControllers adds the hook that starts the controllers, if there are any. Readiness
 // does not wait for what they do.
-func (s *Server) addControllers(c CompletedOptions, config *genericapiserver.Config, factory informers.SharedInformerFactory, all stores) error {
+func (s *Server) addControllers(a *assembly) error {
+	c, config := a.options, a.config
 	var enabled []controllers.Controller
 	for _, controller := range controllers.Table() {
 		if c.Controllers.Enabled(controller.Name) && c.available(config, controller.Needs) && (controller.Behind || !c.Host.Aggregated) {
@@ -56,7 +57,9 @@ func (s *Server) addControllers(c CompletedOptions, config *genericapiserver.Con
 	if err != nil {
 		return err
 	}
-	base.Catalog, base.Informers, base.Local = served, factory, all.local
+	base.Catalog, base.Informers, base.Local = served, a.informers, a.stores.local
+	base.Tenancy, base.TenancyInformers = a.tenancy.client, a.tenancy.informers
+	base.Guard = escalation.Guard{Authorizer: config.Authorization.Authorizer, Roles: a.roles}
 	var runs []func(context.Context)
 	for _, controller := range enabled {
 		loopback := rest.AddUserAgent(rest.CopyConfig(s.access(config)), controller.Name)

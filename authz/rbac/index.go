@@ -8,12 +8,15 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/stoa-project/stoa/apis/tenancy"
 )
 
 // everywhere is the namespace of bindings that hold in all of them.
@@ -35,6 +38,8 @@ type Grant struct {
 	Role rbacv1.RoleRef
 	// Subject is who gets it.
 	Subject rbacv1.Subject
+	// Until is when it is over; zero: when the binding is deleted.
+	Until time.Time
 }
 
 // String describes the grant in the words of kube-apiserver.
@@ -77,19 +82,34 @@ func follow[T metav1.Object](i *index, informer cache.SharedIndexInformer, grant
 }
 
 func ofClusterRoleBinding(b *rbacv1.ClusterRoleBinding) []*Grant {
-	return grantsOf(everywhere, b.Name, b.RoleRef, b.Subjects)
+	return grantsOf(&b.ObjectMeta, b.RoleRef, b.Subjects)
 }
 
 func ofRoleBinding(b *rbacv1.RoleBinding) []*Grant {
-	return grantsOf(b.Namespace, b.Name, b.RoleRef, b.Subjects)
+	return grantsOf(&b.ObjectMeta, b.RoleRef, b.Subjects)
 }
 
-func grantsOf(namespace, name string, role rbacv1.RoleRef, subjects []rbacv1.Subject) []*Grant {
+func grantsOf(binding *metav1.ObjectMeta, role rbacv1.RoleRef, subjects []rbacv1.Subject) []*Grant {
+	until := until(binding)
 	out := make([]*Grant, len(subjects))
 	for i, s := range subjects {
-		out[i] = &Grant{Namespace: namespace, Name: name, Role: role, Subject: s}
+		out[i] = &Grant{Namespace: binding.Namespace, Name: binding.Name, Role: role, Subject: s, Until: until}
 	}
 	return out
+}
+
+// until returns when a binding says that it is over. One that says it in a way that
+// nobody understands is over.
+func until(binding *metav1.ObjectMeta) time.Time {
+	text, said := binding.Annotations[tenancy.ExpiresAtAnnotation]
+	if !said {
+		return time.Time{}
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Unix(0, 0)
+	}
+	return at
 }
 
 // key is where a grant stands in the index; false if it is for nobody.
@@ -173,6 +193,9 @@ func (i *index) visit(who user.Info, namespace string, f func(*Grant) bool) {
 	i.lock.RUnlock()
 	for _, list := range lists {
 		for _, g := range list {
+			if !g.Until.IsZero() && !time.Now().Before(g.Until) {
+				continue
+			}
 			if !f(g) {
 				return
 			}

@@ -17,6 +17,9 @@ import (
 	"github.com/stoa-project/stoa/admission/quota"
 	"github.com/stoa-project/stoa/authn/serviceaccount"
 	"github.com/stoa-project/stoa/controllers/catalog"
+	"github.com/stoa-project/stoa/generated/clientset/versioned"
+	"github.com/stoa-project/stoa/generated/informers/externalversions"
+	"github.com/stoa-project/stoa/registry/rbac/escalation"
 )
 
 // Server is what a controller has of the server that it runs in.
@@ -36,6 +39,11 @@ type Server struct {
 	// Alone says that no other server can be on the same etcd, so that no other controller
 	// of this kind ever works on the same objects.
 	Alone bool
+	// Tenancy and TenancyInformers are the same for the group tenancy.stoa.dev.
+	Tenancy          versioned.Interface
+	TenancyInformers externalversions.SharedInformerFactory
+	// Guard knows what somebody may pass on.
+	Guard escalation.Guard
 	// Charges are the requests that this server charges quotas for.
 	Charges *quota.Charges
 	// RootCA are the certificates by which clients in pods know the server, as PEM.

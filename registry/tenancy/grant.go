@@ -5,10 +5,12 @@ package tenancy
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -18,6 +20,7 @@ import (
 	tenancyv1alpha1 "github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
 	"github.com/stoa-project/stoa/apis/tenancy/validation"
 	"github.com/stoa-project/stoa/registry/kind"
+	"github.com/stoa-project/stoa/registry/rbac/escalation"
 )
 
 // Grants returns the kind Grant.
@@ -41,6 +44,7 @@ func Grants() kind.Kind {
 				return validation.WarningsOnGrant(obj, old)
 			},
 		},
+		Permit: permitGrant,
 		Columns: []kind.Column[tenancy.Grant]{
 			kind.Name[tenancy.Grant](),
 			{Name: "Subject", Description: "Who gets the permission.",
@@ -79,6 +83,21 @@ func prepareGrant(ctx context.Context, obj, old *tenancy.Grant) {
 		}
 		obj.Status.GrantedBy = by
 	}
+}
+
+// permitGrant refuses a grant of what the caller does not hold. What is granted is not
+// changed later.
+func permitGrant(ctx context.Context, server kind.Server, obj, old *tenancy.Grant) error {
+	caller, ok := genericapirequest.UserFrom(ctx)
+	if ref := obj.Spec.RoleRef; !ok || old != nil || ref != nil && ref.Kind != "Role" && ref.Kind != "ClusterRole" {
+		return nil // validation refuses other roles
+	}
+	guard := escalation.Guard{Authorizer: server.Authorizer, Roles: server.Roles}
+	err := guard.Pass(ctx, caller, genericapirequest.NamespaceValue(ctx), obj.Spec.RoleRef, obj.Spec.Rules)
+	if more := (escalation.Error{}); errors.As(err, &more) {
+		return apierrors.NewForbidden(tenancy.Resource("grants"), obj.Name, err)
+	}
+	return err
 }
 
 func role(ref *rbacv1.RoleRef) string {

@@ -55,6 +55,15 @@ func (g Guard) Bind(ctx context.Context, who user.Info, namespace string, role r
 	return g.holds(who, namespace, rules)
 }
 
+// Pass returns nil if somebody may pass a role on in a namespace, or rules if role is
+// nil, an [Error] if he may not, and the error of a get if there is no such role.
+func (g Guard) Pass(ctx context.Context, who user.Info, namespace string, role *rbacv1.RoleRef, rules []rbacv1.PolicyRule) error {
+	if role != nil {
+		return g.Bind(ctx, who, namespace, *role)
+	}
+	return g.Write(ctx, who, namespace, "roles", "", rules)
+}
+
 // Write returns nil if somebody may write rules into a role, and an [Error] if he may
 // not. resource is "roles" or "clusterroles", and name the one in the path of the
 // request.

@@ -1,0 +1,144 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package grant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/stoa-project/stoa/apis/tenancy"
+	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
+)
+
+// errNobody is the error of a grant that the server did not make: every other one has
+// a grantor.
+var errNobody = errors.New("the grant does not say who made it")
+
+// objectName is that of the role and the binding of a grant.
+func objectName(g *tenancyv1.Grant) string { return "grant:" + g.Name }
+
+// bind makes the role and the binding of a grant, or makes them again if they are not
+// what they should be.
+func (c *controller) bind(ctx context.Context, g *tenancyv1.Grant) error {
+	ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: objectName(g)}
+	if g.Spec.RoleRef != nil {
+		ref = *g.Spec.RoleRef
+	} else if err := c.ensureRole(ctx, g); err != nil {
+		return err
+	}
+	want := &rbacv1.RoleBinding{ObjectMeta: objectMeta(g), RoleRef: ref, Subjects: []rbacv1.Subject{g.Spec.Subject}}
+	if end := g.Status.ExpiresAt; end != nil {
+		want.Annotations = map[string]string{tenancy.ExpiresAtAnnotation: end.UTC().Format(time.RFC3339)}
+	}
+	api := c.client.RbacV1().RoleBindings(g.Namespace)
+	known, err := c.bindings.RoleBindings(g.Namespace).Get(want.Name)
+	switch {
+	case apierrors.IsNotFound(err):
+		return create(ctx, api, want, g)
+	case err != nil:
+		return err
+	case !metav1.IsControlledBy(known, g):
+		return takenError(want.Name)
+	case known.RoleRef != ref: // which cannot be changed
+		return api.Delete(ctx, want.Name, exactly(known)) // the end of it comes here
+	case apiequality.Semantic.DeepEqual(known.Subjects, want.Subjects) &&
+		known.Annotations[tenancy.ExpiresAtAnnotation] == want.Annotations[tenancy.ExpiresAtAnnotation]:
+		return nil
+	}
+	now := known.DeepCopy()
+	now.Subjects = want.Subjects
+	delete(now.Annotations, tenancy.ExpiresAtAnnotation)
+	for key, value := range want.Annotations {
+		metav1.SetMetaDataAnnotation(&now.ObjectMeta, key, value)
+	}
+	_, err = api.Update(ctx, now, metav1.UpdateOptions{})
+	return err
+}
+
+func (c *controller) ensureRole(ctx context.Context, g *tenancyv1.Grant) error {
+	want := &rbacv1.Role{ObjectMeta: objectMeta(g), Rules: g.Spec.Rules}
+	api := c.client.RbacV1().Roles(g.Namespace)
+	known, err := c.roles.Roles(g.Namespace).Get(want.Name)
+	switch {
+	case apierrors.IsNotFound(err):
+		return create(ctx, api, want, g)
+	case err != nil:
+		return err
+	case !metav1.IsControlledBy(known, g):
+		return takenError(want.Name)
+	case apiequality.Semantic.DeepEqual(known.Rules, want.Rules):
+		return nil
+	}
+	now := known.DeepCopy()
+	now.Rules = want.Rules
+	_, err = api.Update(ctx, now, metav1.UpdateOptions{})
+	return err
+}
+
+func objectMeta(g *tenancyv1.Grant) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Name: objectName(g), Namespace: g.Namespace,
+		OwnerReferences: []metav1.OwnerReference{{
+			APIVersion: tenancyv1.GroupVersion.String(), Kind: kind, Name: g.Name, UID: g.UID, Controller: new(true), BlockOwnerDeletion: new(true),
+		}},
+	}
+}
+
+// unbind deletes the binding and the role of a grant. It asks the server, because the
+// informer may lag behind.
+func (c *controller) unbind(ctx context.Context, g *tenancyv1.Grant) error {
+	bindings, roles := c.client.RbacV1().RoleBindings(g.Namespace), c.client.RbacV1().Roles(g.Namespace)
+	binding, err := bindings.Get(ctx, objectName(g), metav1.GetOptions{})
+	if err == nil && metav1.IsControlledBy(binding, g) {
+		err = bindings.Delete(ctx, binding.Name, exactly(binding))
+	}
+	if err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	role, err := roles.Get(ctx, objectName(g), metav1.GetOptions{})
+	if err == nil && metav1.IsControlledBy(role, g) {
+		err = roles.Delete(ctx, role.Name, exactly(role))
+	}
+	if err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	return nil
+}
+
+// exactly are the options that delete an object and none that has taken its name.
+func exactly(obj metav1.Object) metav1.DeleteOptions {
+	return metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: new(obj.GetUID())}}
+}
+
+// create makes an object of a grant. One that is there may be on its way to the informer.
+func create[T metav1.Object](ctx context.Context, api interface {
+	Create(ctx context.Context, obj T, options metav1.CreateOptions) (T, error)
+	Get(ctx context.Context, name string, options metav1.GetOptions) (T, error)
+}, want T, g *tenancyv1.Grant,
+) error {
+	_, err := api.Create(ctx, want, metav1.CreateOptions{})
+	if !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	known, err := api.Get(ctx, want.GetName(), metav1.GetOptions{})
+	if err == nil && !metav1.IsControlledBy(known, g) {
+		err = takenError(want.GetName())
+	}
+	return err
+}
+
+// takenError is the name of a role or binding that is there and not of the grant.
+type takenError string
+
+// Error implements error.
+func (e takenError) Error() string {
+	return fmt.Sprintf("the name %q of its role or binding is taken by an object that is not of the grant", string(e))
+}

@@ -1,0 +1,162 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package grant
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes/fake"
+	clocktesting "k8s.io/utils/clock/testing"
+
+	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
+	"github.com/stoa-project/stoa/controllers/work"
+	tenancyfake "github.com/stoa-project/stoa/generated/clientset/versioned/fake"
+	"github.com/stoa-project/stoa/generated/informers/externalversions"
+	"github.com/stoa-project/stoa/registry/rbac/escalation"
+)
+
+const namespace = "shop"
+
+// held are the rules that everybody holds.
+type held []rbacv1.PolicyRule
+
+func (h held) Rules(rbacv1.RoleRef, string) ([]rbacv1.PolicyRule, error)  { return h, nil }
+func (h held) PolicyRules(user.Info, string) ([]rbacv1.PolicyRule, error) { return h, nil }
+
+// bench is a world with a clock in which controllers come and go.
+type bench struct {
+	*testing.T
+
+	clock *clocktesting.FakeClock
+	kube  *fake.Clientset
+	own   *tenancyfake.Clientset
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	return &bench{
+		T: t, clock: clocktesting.NewFakeClock(time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC)),
+		kube: fake.NewClientset(), own: tenancyfake.NewClientset(),
+	}
+}
+
+// run has a controller run until stop is called.
+func (b *bench) run() (stop func()) {
+	ctx, cancel := context.WithCancel(b.Context())
+	rules := held{{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"pods"}}}
+	server := work.Server{
+		Client: b.kube, Informers: informers.NewSharedInformerFactory(b.kube, 0),
+		Tenancy: b.own, TenancyInformers: externalversions.NewSharedInformerFactory(b.own, 0),
+		Guard: escalation.Guard{Roles: rules, Authorizer: authorizer.AuthorizerFunc(func(context.Context, authorizer.Attributes) (authorizer.Decision, string, error) {
+			return authorizer.DecisionNoOpinion, "", nil
+		})},
+	}
+	run := newAt(server, b.clock)
+	server.Informers.StartWithContext(ctx)
+	server.TenancyInformers.StartWithContext(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { run(ctx) })
+	return func() {
+		cancel()
+		running.Wait()
+		server.Informers.Shutdown()
+		server.TenancyInformers.Shutdown()
+	}
+}
+
+func (b *bench) make(name string, change func(*tenancyv1.Grant)) {
+	b.Helper()
+	g := &tenancyv1.Grant{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: types.UID("uid-of-" + name)}}
+	g.Spec.Subject = rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: "bob"}
+	g.Spec.RoleRef = &rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "reader"}
+	g.Status = tenancyv1.GrantStatus{Phase: tenancyv1.GrantPending, GrantedBy: &authenticationv1.UserInfo{Username: "ann"}}
+	change(g)
+	if _, err := b.own.TenancyV1().Grants(namespace).Create(b.Context(), g, metav1.CreateOptions{}); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// becomes waits until a grant is in a phase, and its binding is there or not. The clock
+// ticks meanwhile.
+func (b *bench) becomes(name string, phase tenancyv1.GrantPhase, bound bool) *tenancyv1.Grant {
+	b.Helper()
+	var g *tenancyv1.Grant
+	err := wait.PollUntilContextTimeout(b.Context(), time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		b.clock.Step(tick)
+		var err error
+		if g, err = b.own.TenancyV1().Grants(namespace).Get(ctx, name, metav1.GetOptions{}); err != nil || g.Status.Phase != phase {
+			return false, err
+		}
+		_, err = b.kube.RbacV1().RoleBindings(namespace).Get(ctx, objectName(g), metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return !bound, nil
+		}
+		return bound, err
+	})
+	if err != nil {
+		b.Fatalf("grant %s: want %s, is %+v: %v", name, phase, g.Status, err)
+	}
+	return g
+}
+
+// A grant ends at its time by the clock of the machine, however that moves, and whoever
+// runs then.
+func TestClock(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	stop := b.run()
+	lasts := func(d time.Duration) func(*tenancyv1.Grant) {
+		return func(g *tenancyv1.Grant) { g.Spec.Duration = &metav1.Duration{Duration: d} }
+	}
+	b.make("hour", lasts(time.Hour))
+	b.make("day", lasts(24*time.Hour))
+	b.make("week", lasts(7*24*time.Hour))
+	b.make("ever", func(*tenancyv1.Grant) {})
+	began := b.clock.Now()
+	for _, name := range []string{"hour", "day", "week", "ever"} {
+		b.becomes(name, tenancyv1.GrantActive, true)
+	}
+	if g := b.becomes("hour", tenancyv1.GrantActive, true); g.Status.ActivatedAt.Time.Before(began) || !g.Status.ExpiresAt.Time.Equal(g.Status.ActivatedAt.Add(time.Hour)) {
+		t.Errorf("from %v to %v", g.Status.ActivatedAt, g.Status.ExpiresAt)
+	}
+	b.clock.Step(time.Hour)
+	b.becomes("hour", tenancyv1.GrantExpired, false)
+	b.becomes("day", tenancyv1.GrantActive, true)
+	b.clock.Step(-2 * time.Hour) // somebody sets the clock
+	b.clock.Step(26 * time.Hour)
+	b.becomes("day", tenancyv1.GrantExpired, false)
+	stop()
+	b.clock.Step(14 * 24 * time.Hour) // nobody runs
+	b.becomes("week", tenancyv1.GrantActive, true)
+	defer b.run()()
+	b.becomes("week", tenancyv1.GrantExpired, false)
+	b.becomes("ever", tenancyv1.GrantActive, true)
+}
+
+// A grantor who has lost what he granted before it is in force grants nothing.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	defer b.run()()
+	b.make("more", func(g *tenancyv1.Grant) {
+		g.Spec.RoleRef, g.Spec.Rules = nil, []rbacv1.PolicyRule{{Verbs: []string{"delete"}, APIGroups: []string{""}, Resources: []string{"pods"}}}
+	})
+	g := b.becomes("more", tenancyv1.GrantRefused, false)
+	const want = "user \"ann\" (groups=[]) is attempting to grant RBAC permissions not currently held:\n{APIGroups:[\"\"], Resources:[\"pods\"], Verbs:[\"delete\"]}"
+	if len(g.Status.Conditions) != 1 || g.Status.Conditions[0].Message != want || g.Status.Conditions[0].Status != metav1.ConditionFalse {
+		t.Errorf("conditions %+v", g.Status.Conditions)
+	}
+}
