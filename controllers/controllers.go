@@ -30,6 +30,7 @@ import (
 	"github.com/stoa-project/stoa/controllers/resourcequota"
 	"github.com/stoa-project/stoa/controllers/rootca"
 	"github.com/stoa-project/stoa/controllers/serviceaccount"
+	"github.com/stoa-project/stoa/controllers/tenant"
 	"github.com/stoa-project/stoa/controllers/tokencleaner"
 	"github.com/stoa-project/stoa/controllers/ttlafterfinished"
 	"github.com/stoa-project/stoa/controllers/work"
@@ -79,7 +80,7 @@ func Table() []Controller {
 		{Name: clusterroleaggregation.Name, Needs: []schema.GroupVersionResource{roles.WithResource("clusterroles")}, New: plain(clusterroleaggregation.New)},
 		{Name: garbagecollector.Name, New: garbagecollector.New}, // it needs nothing: it looks at what there is
 		{
-			Name: grant.Name, Behind: true, New: grant.New,
+			Name: grant.Name, New: grant.New,
 			Needs: []schema.GroupVersionResource{tenancy.WithResource("grants"), roles.WithResource("roles"), roles.WithResource("rolebindings")},
 		},
 		{Name: legacytoken.Name, Needs: need("secrets", "serviceaccounts", "pods", "configmaps"), New: legacytoken.New},
@@ -89,6 +90,11 @@ func Table() []Controller {
 		{Name: resourcequota.Name, Needs: need("resourcequotas"), New: resourcequota.New},
 		{Name: rootca.Name, Needs: need("namespaces", "configmaps"), New: rootca.New},
 		{Name: serviceaccount.Name, Needs: need("namespaces", "serviceaccounts"), New: plain(serviceaccount.New)},
+		{
+			Name: tenant.Name, New: tenant.New,
+			Needs: append(need("namespaces", "resourcequotas", "limitranges"), tenancy.WithResource("tenants"), roles.WithResource("rolebindings"),
+				schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"}),
+		},
 		{Name: tokencleaner.Name, Needs: need("secrets"), New: plain(tokencleaner.New)},
 		{Name: ttlafterfinished.Name, Needs: []schema.GroupVersionResource{{Group: "batch", Version: "v1", Resource: "jobs"}}, New: ttlafterfinished.New},
 	}

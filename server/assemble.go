@@ -83,7 +83,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	}
 	end := make(closed)
 	s.closers = append(s.closers, func() { close(end) })
-	if err := c.admit(config, access, client, shared, resolver, end); err != nil {
+	if err := c.admit(config, access, client, shared, tenancy, resolver, end); err != nil {
 		return err
 	}
 	c.controlFlow(ctx, config, client, shared)

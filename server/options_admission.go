@@ -58,6 +58,7 @@ import (
 	"github.com/stoa-project/stoa/admission/runtimeclass"
 	"github.com/stoa-project/stoa/admission/serviceaccount"
 	"github.com/stoa-project/stoa/admission/storageclass"
+	tenancyrules "github.com/stoa-project/stoa/admission/tenancy"
 	"github.com/stoa-project/stoa/admission/tolerationrestriction"
 	"github.com/stoa-project/stoa/admission/tolerations"
 	"github.com/stoa-project/stoa/admission/topologylabels"
@@ -141,6 +142,10 @@ func (o *AdmissionOptions) plugins() []plugin {
 		{name: topologylabels.PluginName, register: topologylabels.Register, needs: need(pods, v1("", "nodes"))},
 		{name: namespacecreator.PluginName, register: namespacecreator.Register},
 		{
+			name: tenancyrules.PluginName, register: func(p *admission.Plugins) { tenancyrules.Register(p, o.charges) },
+			needs: need(namespaces, v1("tenancy.stoa.dev", "tenants")),
+		},
+		{
 			name: mutatingpolicy.PluginName, register: mutatingpolicy.Register,
 			needs: registered("mutatingadmissionpolicies", "mutatingadmissionpolicybindings"),
 		},
@@ -210,7 +215,7 @@ func (o *AdmissionOptions) runs(name string) bool {
 
 // admit adds the admission chain. Plugins use the connection of access, but for the
 // webhooks that they call, and end with closed.
-func (c CompletedOptions) admit(config *genericapiserver.Config, access *rest.Config, client kubernetes.Interface, factory informers.SharedInformerFactory, resolver webhook.ServiceResolver, closed closed) error {
+func (c CompletedOptions) admit(config *genericapiserver.Config, access *rest.Config, client kubernetes.Interface, factory informers.SharedInformerFactory, tenancy *tenancyClient, resolver webhook.ServiceResolver, closed closed) error {
 	dynamicClient, err := dynamic.NewForConfig(access)
 	if err != nil {
 		return fmt.Errorf("client of admission plugins: %w", err)
@@ -226,7 +231,8 @@ func (c CompletedOptions) admit(config *genericapiserver.Config, access *rest.Co
 		return err
 	}
 	err = chain.ApplyTo(config, factory, client, dynamicClient, config.FeatureGate, config.EffectiveVersion,
-		webhookinit.NewPluginInitializer(webhookAuth(config), resolver), newDynamicAdmission(), closed)
+		webhookinit.NewPluginInitializer(webhookAuth(config), resolver), newDynamicAdmission(),
+		tenancyrules.Initializer{Client: tenancy.client, Informers: tenancy.informers}, closed)
 	switch {
 	case err == nil:
 		return nil

@@ -89,8 +89,8 @@ func prepareGrant(ctx context.Context, obj, old *tenancy.Grant) {
 // changed later.
 func permitGrant(ctx context.Context, server kind.Server, obj, old *tenancy.Grant) error {
 	caller, ok := genericapirequest.UserFrom(ctx)
-	if ref := obj.Spec.RoleRef; !ok || old != nil || ref != nil && ref.Kind != "Role" && ref.Kind != "ClusterRole" {
-		return nil // validation refuses other roles
+	if ref := obj.Spec.RoleRef; !ok || old != nil || server.Roles == nil || ref != nil && ref.Kind != "Role" && ref.Kind != "ClusterRole" {
+		return nil // validation refuses other roles; where roles are not known, no grant is put in force
 	}
 	guard := escalation.Guard{Authorizer: server.Authorizer, Roles: server.Roles}
 	err := guard.Pass(ctx, caller, genericapirequest.NamespaceValue(ctx), obj.Spec.RoleRef, obj.Spec.Rules)

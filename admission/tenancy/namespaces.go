@@ -1,0 +1,188 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tenancy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/authentication/serviceaccount"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/client-go/util/retry"
+
+	"github.com/stoa-project/stoa/apis/core"
+	"github.com/stoa-project/stoa/apis/tenancy"
+	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
+)
+
+// verbUse lets a user who does not own a tenant have namespaces belong to it, and write
+// in them while it is suspended.
+const verbUse = "use"
+
+// Key is what the charges of a tenant are under.
+func Key(tenant string) string { return "tenants/" + tenant }
+
+// locks has one request at a time count for a tenant: they would all try again but one.
+type locks struct{ byTenant sync.Map }
+
+func (l *locks) lock(tenant string) (unlock func()) {
+	lock, _ := l.byTenant.LoadOrStore(tenant, &sync.Mutex{})
+	mutex, ok := lock.(*sync.Mutex)
+	if !ok {
+		return func() {}
+	}
+	mutex.Lock()
+	return mutex.Unlock
+}
+
+// namespace keeps the rules for a write to a namespace itself.
+func (p *plugin) namespace(ctx context.Context, a admission.Attributes) error {
+	if !p.WaitForReady() {
+		return admission.NewForbidden(a, fmt.Errorf("not yet ready to handle request"))
+	}
+	before, wasOf := labelOf(a.GetOldObject())
+	after, isOf := labelOf(a.GetObject())
+	if a.GetOperation() == admission.Delete {
+		after, isOf = before, wasOf
+	}
+	if !wasOf && !isOf {
+		return nil
+	}
+	if wasOf && isOf && before == after {
+		tenant, err := p.tenants.Get(before)
+		if apierrors.IsNotFound(err) || err == nil && !tenant.Spec.Suspended {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return p.active(ctx, a, tenant)
+	}
+	if wasOf {
+		if err := p.leave(ctx, a, before); err != nil {
+			return err
+		}
+	}
+	if isOf {
+		return p.join(ctx, a, after)
+	}
+	return nil
+}
+
+func labelOf(obj any) (tenant string, has bool) {
+	namespace, ok := obj.(*core.Namespace)
+	if !ok || namespace == nil {
+		return "", false
+	}
+	tenant, has = namespace.Labels[tenancy.TenantLabel]
+	return tenant, has
+}
+
+// leave says whether the user may take a namespace from a tenant.
+func (p *plugin) leave(ctx context.Context, a admission.Attributes, name string) error {
+	tenant, err := p.own.TenancyV1().Tenants().Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil // nobody is asked
+	}
+	if err != nil {
+		return err
+	}
+	return p.mayUse(ctx, a, tenant)
+}
+
+// join says whether the user may give a namespace to a tenant, and counts it.
+func (p *plugin) join(ctx context.Context, a admission.Attributes, name string) error {
+	defer p.locks.lock(name)()
+	api := p.own.TenancyV1().Tenants()
+	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		tenant, err := api.Get(ctx, name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return admission.NewForbidden(a, fmt.Errorf("metadata.labels[%s]: there is no tenant %q", tenancy.TenantLabel, name))
+		}
+		if err != nil {
+			return err
+		}
+		if err := p.mayUse(ctx, a, tenant); err != nil {
+			return err
+		}
+		switch limit, count := tenant.Spec.Namespaces.Limit, tenant.Status.Namespaces.Count; {
+		case tenant.DeletionTimestamp != nil:
+			return admission.NewForbidden(a, fmt.Errorf("tenant %q is being deleted", name))
+		case limit == nil:
+			return nil
+		case count >= *limit:
+			return admission.NewForbidden(a, fmt.Errorf("tenant %q has %d namespaces, of %d that it may have", name, count, *limit))
+		case a.IsDryRun():
+			return nil
+		}
+		p.charges.Add(ctx, Key(name))
+		tenant.Status.Namespaces.Count++
+		_, err = api.UpdateStatus(ctx, tenant, metav1.UpdateOptions{})
+		return err
+	})
+}
+
+// mayUse says whether the user owns a tenant that is not suspended, or was given the verb.
+func (p *plugin) mayUse(ctx context.Context, a admission.Attributes, tenant *tenancyv1.Tenant) error {
+	owns := slices.ContainsFunc(tenant.Spec.Owners, func(s rbacv1.Subject) bool { return is(a.GetUserInfo(), s) })
+	if owns && !tenant.Spec.Suspended || p.uses(ctx, a, tenant) {
+		return nil
+	}
+	if owns {
+		return suspended(a, tenant)
+	}
+	return admission.NewForbidden(a, fmt.Errorf("metadata.labels[%s]: user %q does not own tenant %q", tenancy.TenantLabel, a.GetUserInfo().GetName(), tenant.Name))
+}
+
+// is says whether a user is a subject, or belongs to it.
+func is(who user.Info, s rbacv1.Subject) bool {
+	switch s.Kind {
+	case rbacv1.UserKind:
+		return who.GetName() == s.Name
+	case rbacv1.GroupKind:
+		return slices.Contains(who.GetGroups(), s.Name)
+	case rbacv1.ServiceAccountKind:
+		return who.GetName() == serviceaccount.MakeUsername(s.Namespace, s.Name)
+	default:
+		return false
+	}
+}
+
+func (p *plugin) uses(ctx context.Context, a admission.Attributes, tenant *tenancyv1.Tenant) bool {
+	decision, _, _ := p.authorizer.Authorize(ctx, authorizer.AttributesRecord{ // who cannot be told to be allowed is not
+		User: a.GetUserInfo(), Verb: verbUse, APIGroup: tenancy.GroupName, APIVersion: "*", Resource: "tenants", Name: tenant.Name, ResourceRequest: true,
+	})
+	return decision == authorizer.DecisionAllow
+}
+
+// active refuses a write in a namespace of a suspended tenant, but for those of the
+// system, which keeps running what runs, and of administrators.
+func (p *plugin) active(ctx context.Context, a admission.Attributes, tenant *tenancyv1.Tenant) error {
+	if !tenant.Spec.Suspended || a.GetResource().Group == "authorization.k8s.io" || system(a.GetUserInfo()) || p.uses(ctx, a, tenant) {
+		return nil
+	}
+	return suspended(a, tenant)
+}
+
+func suspended(a admission.Attributes, tenant *tenancyv1.Tenant) error {
+	return admission.NewForbidden(a, fmt.Errorf("tenant %q is suspended: nothing can be changed in its namespaces", tenant.Name))
+}
+
+// system says whether a user is a part of the system. Accounts of other namespaces than
+// its own are not.
+func system(who user.Info) bool {
+	name := who.GetName()
+	if namespace, _, err := serviceaccount.SplitUsername(name); err == nil {
+		return namespace == metav1.NamespaceSystem
+	}
+	return strings.HasPrefix(name, "system:") && name != user.Anonymous
+}

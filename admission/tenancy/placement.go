@@ -1,0 +1,117 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tenancy
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apiserver/pkg/admission"
+
+	"github.com/stoa-project/stoa/apis/core"
+	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
+)
+
+// place adds the placement of a tenant to a pod. What contradicts it stays, and is
+// refused later.
+func place(pod *core.Pod, placement *tenancyv1.Placement) {
+	for key, value := range placement.NodeSelector {
+		if _, has := pod.Spec.NodeSelector[key]; !has {
+			if pod.Spec.NodeSelector == nil {
+				pod.Spec.NodeSelector = map[string]string{}
+			}
+			pod.Spec.NodeSelector[key] = value
+		}
+	}
+	for _, t := range placement.Tolerations {
+		if !slices.ContainsFunc(pod.Spec.Tolerations, func(own corev1.Toleration) bool { return apiequality.Semantic.DeepEqual(own, t) }) {
+			pod.Spec.Tolerations = append(pod.Spec.Tolerations, t)
+		}
+	}
+}
+
+// placed refuses a pod that would run where the placement of its tenant does not allow
+// it, or on nodes that are kept for another tenant.
+func (p *plugin) placed(ctx context.Context, a admission.Attributes, tenant *tenancyv1.Tenant) error {
+	pod, ok := a.GetObject().(*core.Pod)
+	if !ok {
+		return nil
+	}
+	var old corev1.PodSpec
+	if before, ok := a.GetOldObject().(*core.Pod); ok && before != nil {
+		old = before.Spec
+		if apiequality.Semantic.DeepEqual(old.NodeSelector, pod.Spec.NodeSelector) && apiequality.Semantic.DeepEqual(old.Tolerations, pod.Spec.Tolerations) {
+			return nil // it was there before the placement
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(tenant.Spec.Placement.NodeSelector)) {
+		want := tenant.Spec.Placement.NodeSelector[key]
+		if got := pod.Spec.NodeSelector[key]; got != want {
+			return admission.NewForbidden(a, fmt.Errorf("spec.nodeSelector[%s]: pods of tenant %q run on nodes with %s=%s, not %s", key, tenant.Name, key, want, got))
+		}
+	}
+	if err := p.onNode(ctx, a, pod, tenant); err != nil {
+		return err
+	}
+	all, err := p.tenants.List(labels.Everything())
+	if err != nil {
+		return err
+	}
+	for i, t := range pod.Spec.Tolerations {
+		if slices.ContainsFunc(old.Tolerations, func(o corev1.Toleration) bool { return apiequality.Semantic.DeepEqual(o, t) }) || strings.HasPrefix(t.Key, "node.kubernetes.io/") {
+			continue
+		}
+		if owner := reserved(all, tenant, t); owner != "" {
+			return admission.NewForbidden(a, fmt.Errorf("spec.tolerations[%d]: tolerates a taint of the nodes that are kept for tenant %q", i, owner))
+		}
+	}
+	return nil
+}
+
+// onNode refuses a pod that names a node on which the tenant may not run: that would go
+// round the scheduler.
+func (p *plugin) onNode(ctx context.Context, a admission.Attributes, pod *core.Pod, tenant *tenancyv1.Tenant) error {
+	if a.GetOperation() != admission.Create || pod.Spec.NodeName == "" || len(tenant.Spec.Placement.NodeSelector) == 0 {
+		return nil
+	}
+	node, err := p.client.CoreV1().Nodes().Get(ctx, pod.Spec.NodeName, metav1.GetOptions{})
+	if err != nil {
+		return admission.NewForbidden(a, fmt.Errorf("spec.nodeName: %w", err))
+	}
+	if want := labels.Set(tenant.Spec.Placement.NodeSelector); !want.AsSelector().Matches(labels.Set(node.Labels)) {
+		return admission.NewForbidden(a, fmt.Errorf("spec.nodeName: pods of tenant %q run on nodes with %s, which %q is not", tenant.Name, want, node.Name))
+	}
+	return nil
+}
+
+// reserved returns the tenant for which the nodes are kept that a toleration opens;
+// empty if there is none, or if they are open to the pod's own tenant too.
+func reserved(all []*tenancyv1.Tenant, own *tenancyv1.Tenant, t corev1.Toleration) string {
+	for _, other := range all {
+		if other.Name == own.Name {
+			continue
+		}
+		for _, kept := range other.Spec.Placement.Tolerations {
+			if opens(t, kept) && !slices.ContainsFunc(own.Spec.Placement.Tolerations, func(o corev1.Toleration) bool { return opens(o, kept) }) {
+				return other.Name
+			}
+		}
+	}
+	return ""
+}
+
+// opens says whether a toleration tolerates a taint that another one is for.
+func opens(t, kept corev1.Toleration) bool {
+	exists := func(t corev1.Toleration) bool { return t.Operator == corev1.TolerationOpExists }
+	return (t.Key == "" && exists(t) || t.Key == kept.Key) &&
+		(t.Effect == "" || kept.Effect == "" || t.Effect == kept.Effect) &&
+		(exists(t) || exists(kept) || t.Value == kept.Value)
+}

@@ -1,0 +1,120 @@
+// SPDX-FileCopyrightText: The Stoa Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tenant
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	tenancyadmission "github.com/stoa-project/stoa/admission/tenancy"
+	"github.com/stoa-project/stoa/apis/tenancy"
+	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
+	"github.com/stoa-project/stoa/controllers/work"
+)
+
+const (
+	// finalizer keeps a tenant until its namespaces are gone.
+	finalizer = tenancy.GroupName + "/namespaces"
+	// terminating is the condition that says what a deletion waits for.
+	terminating = "Terminating"
+	// maxNames is how many namespaces the status names, and shown how many the condition.
+	maxNames, shown = 100, 10
+)
+
+// syncTenant writes the status of a tenant, and lets it go when it has no namespaces.
+func (c *controller) syncTenant(ctx context.Context, name string) error {
+	api := c.own.TenancyV1().Tenants()
+	// What is charged from now on is another version of the tenant, and what has been
+	// charged is there once its requests are over: so no namespace is missed.
+	known, err := api.Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.charges.Wait(ctx, tenancyadmission.Key(name)); err != nil {
+		return err
+	}
+	names, err := c.count(ctx, name)
+	if err != nil {
+		return err
+	}
+	t := known.DeepCopy()
+	kept := slices.Contains(t.Finalizers, finalizer)
+	switch {
+	case t.DeletionTimestamp == nil && !kept:
+		t.Finalizers = append(t.Finalizers, finalizer)
+		_, err = api.Update(ctx, t, metav1.UpdateOptions{})
+		return again(err) // the change comes here
+	case t.DeletionTimestamp != nil && kept && len(names) == 0:
+		t.Finalizers = slices.DeleteFunc(t.Finalizers, func(f string) bool { return f == finalizer })
+		_, err = api.Update(ctx, t, metav1.UpdateOptions{})
+		return again(err)
+	}
+	status := &t.Status
+	status.ObservedGeneration = t.Generation
+	status.Namespaces = tenancyv1.TenantNamespacesStatus{Count: int32(len(names)), Names: names[:min(len(names), maxNames)]}
+	switch {
+	case t.DeletionTimestamp != nil:
+		status.Phase = tenancyv1.TenantTerminating
+		apimeta.SetStatusCondition(&status.Conditions, metav1.Condition{
+			Type: terminating, Status: metav1.ConditionTrue, Reason: "NamespacesRemain", ObservedGeneration: t.Generation, Message: remaining(names),
+		})
+	case t.Spec.Suspended:
+		status.Phase = tenancyv1.TenantSuspended
+	default:
+		status.Phase = tenancyv1.TenantActive
+	}
+	if apiequality.Semantic.DeepEqual(known.Status, *status) {
+		return nil
+	}
+	_, err = api.UpdateStatus(ctx, t, metav1.UpdateOptions{})
+	return again(err)
+}
+
+// count returns the names of the namespaces of a tenant, in order.
+func (c *controller) count(ctx context.Context, tenant string) ([]string, error) {
+	list, err := c.metadata.Resource(corev1.SchemeGroupVersion.WithResource("namespaces")).List(ctx, metav1.ListOptions{
+		LabelSelector: labels.Set{tenancy.TenantLabel: tenant}.String(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(list.Items))
+	for i := range list.Items {
+		names[i] = list.Items[i].Name
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func remaining(names []string) string {
+	more := ""
+	if len(names) > shown {
+		more = fmt.Sprintf(" and %d more", len(names)-shown)
+	}
+	return "waits until these namespaces are deleted: " + strings.Join(names[:min(len(names), shown)], ", ") + more
+}
+
+// again says what the error of a write means.
+func again(err error) error {
+	switch {
+	case apierrors.IsConflict(err):
+		return work.AgainError{}
+	case apierrors.IsNotFound(err):
+		return nil
+	default:
+		return err
+	}
+}
