@@ -43,8 +43,8 @@ func (c *controller) syncTenant(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := c.charges.Wait(ctx, tenancyadmission.Key(name)); err != nil {
-		return err
+	if c.charges.After(tenancyadmission.Key(name), func() { c.ofTenants.Add(name) }) {
+		return nil
 	}
 	names, err := c.count(ctx, name)
 	if err != nil {
