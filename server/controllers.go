@@ -167,7 +167,7 @@ func (s *Server) addElection(times election.Times, config *genericapiserver.Conf
 func (s *Server) controllerBase(c CompletedOptions) (work.Server, error) {
 	o := c.Controllers
 	base := work.Server{
-		Alone: s.etcd != nil, Charges: c.Admission.charges, RootCA: s.identity.trust, Tokens: s.tokens.issuer, SigningDuration: o.SigningDuration, Administrator: adminUser,
+		Alone: s.etcd != nil && !c.Host.Aggregated, Charges: c.Admission.charges, RootCA: s.identity.trust, Tokens: s.tokens.issuer, SigningDuration: o.SigningDuration, Administrator: adminUser,
 	}
 	given, err := o.RootCA()
 	if err != nil {
