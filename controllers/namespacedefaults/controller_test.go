@@ -127,8 +127,7 @@ func TestController(t *testing.T) {
 	w.has("default", "")
 	w.has("kube-system", "")
 
-	// Without the config map what is there stays, and new namespaces get nothing.
+	// Without the config map what is there stays.
 	w.must(w.client.CoreV1().ConfigMaps("kube-system").Delete(ctx, "namespace-defaults", metav1.DeleteOptions{}))
-	w.must(w.client.CoreV1().ResourceQuotas("after").Delete(ctx, "namespace-defaults", metav1.DeleteOptions{}))
 	w.has("before", "5")
 }

@@ -149,7 +149,7 @@ func TestPanic(t *testing.T) {
 // notice.
 func TestGoaway(t *testing.T) {
 	t.Parallel()
-	s := stoatest.Start(t, stoatest.WithFlags("--goaway-chance=0.02"))
+	s := stoatest.Start(t, stoatest.WithFlags("--goaway-chance=0.02", quiet))
 	var dialled atomic.Int32
 	config := s.Config()
 	config.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {

@@ -42,7 +42,7 @@ func TestPaging(t *testing.T) {
 	t.Run("cached", func(t *testing.T) { t.Parallel(); testPaging(t, api) })
 	t.Run("uncached", func(t *testing.T) {
 		t.Parallel()
-		testPaging(t, stoatest.Start(t, stoatest.WithFlags("--watch-cache=false")))
+		testPaging(t, stoatest.Start(t, stoatest.WithFlags("--watch-cache=false", quiet)))
 	})
 }
 

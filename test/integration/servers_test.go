@@ -53,7 +53,7 @@ func TestServersAreApart(t *testing.T) {
 	for i := range count {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			t.Parallel()
-			server := stoatest.Start(t)
+			server := stoatest.Start(t, stoatest.WithFlags(quiet))
 			client := defaultConfigMaps(t, server)
 			createConfigMap(t, client, fmt.Sprintf("only-%d", i), "1")
 			list, err := client.List(t.Context(), metav1.ListOptions{})
@@ -94,7 +94,7 @@ func TestCompaction(t *testing.T) {
 	for _, cached := range []bool{true, false} {
 		t.Run(fmt.Sprintf("watch-cache=%t", cached), func(t *testing.T) {
 			t.Parallel()
-			server := stoatest.Start(t, stoatest.WithFlags(fmt.Sprintf("--watch-cache=%t", cached)))
+			server := stoatest.Start(t, stoatest.WithFlags(fmt.Sprintf("--watch-cache=%t", cached), quiet))
 			client := defaultConfigMaps(t, server)
 			createMany(t, client, 20)
 			page, err := client.List(t.Context(), metav1.ListOptions{Limit: 5})
@@ -221,7 +221,7 @@ func TestRestart(t *testing.T) {
 func TestInformerAcrossRestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	server := stoatest.Start(t, stoatest.WithDataDir(dir))
+	server := stoatest.Start(t, stoatest.WithDataDir(dir), stoatest.WithFlags(quiet))
 	port := server.URL()[len("https://127.0.0.1:"):]
 	createConfigMap(t, defaultConfigMaps(t, server), "a", "1")
 	client, err := kubernetes.NewForConfig(server.Config())
@@ -258,13 +258,13 @@ func TestInformerAcrossRestart(t *testing.T) {
 	wait("a")
 	server.Stop()
 	// While the informer cannot see it, on another port.
-	server = stoatest.Start(t, stoatest.WithDataDir(dir))
+	server = stoatest.Start(t, stoatest.WithDataDir(dir), stoatest.WithFlags(quiet))
 	createConfigMap(t, defaultConfigMaps(t, server), "b", "1")
 	if err := defaultConfigMaps(t, server).Delete(t.Context(), "a", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	server.Stop()
-	server = stoatest.Start(t, stoatest.WithDataDir(dir), stoatest.WithFlags("--secure-port="+port))
+	server = stoatest.Start(t, stoatest.WithDataDir(dir), stoatest.WithFlags("--secure-port="+port, quiet))
 	wait("b")
 	createConfigMap(t, defaultConfigMaps(t, server), "c", "1")
 	wait("b", "c")
