@@ -23,7 +23,8 @@ func (s *Server) prepareBehind(ctx context.Context, c CompletedOptions) error {
 		return err
 	}
 	s.clientCAs = []dynamiccertificates.CAContentProvider{s.host.ClientCA()}
-	s.frontProxy = &frontProxy{trusted: s.host.FrontProxy()}
+	trusted := s.host.FrontProxy()
+	s.frontProxy = &frontProxy{trusted: trusted, vouchers: []voucher{{trusted.CAContentProvider, trusted.AllowedClientNames}}}
 	s.identity = &identity{}
 	if c.Serving.CertFile != "" {
 		return s.identity.show(c, c.Serving.CertFile, c.Serving.KeyFile)

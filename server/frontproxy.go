@@ -51,7 +51,7 @@ type frontProxy struct {
 // means something only to who gives it.
 type voucher struct {
 	ca    dynamiccertificates.CAContentProvider
-	names headerrequest.StaticStringSlice // none: all
+	names headerrequest.StringSliceProvider // none: all
 }
 
 // newFrontProxy loads the certificates, and makes those that are missing. remove
@@ -64,7 +64,7 @@ func newFrontProxy(ctx context.Context, c CompletedOptions) (_ *frontProxy, remo
 		if err != nil {
 			return nil, remove, fmt.Errorf("--requestheader-client-ca-file: %w", err)
 		}
-		p.vouchers = append(p.vouchers, voucher{given, o.AllowedNames})
+		p.vouchers = append(p.vouchers, voucher{given, headerrequest.StaticStringSlice(o.AllowedNames)})
 	}
 	if c.Aggregation.Enabled && p.certFile == "" {
 		var ca []byte
@@ -94,9 +94,9 @@ func (p *frontProxy) announce(o *RequestHeaderOptions) {
 	var cas []dynamiccertificates.CAContentProvider
 	var names headerrequest.StaticStringSlice
 	for _, v := range p.vouchers {
-		cas, names = append(cas, v.ca), append(names, v.names...)
+		cas, names = append(cas, v.ca), append(names, v.names.Value()...)
 	}
-	if slices.ContainsFunc(p.vouchers, func(v voucher) bool { return len(v.names) == 0 }) {
+	if slices.ContainsFunc(p.vouchers, func(v voucher) bool { return len(v.names.Value()) == 0 }) {
 		names = nil
 	}
 	p.trusted = &authenticatorfactory.RequestHeaderConfig{

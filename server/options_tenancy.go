@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 )
 
 // TenancyOptions are about tenants and projects.
@@ -31,7 +31,7 @@ func (o *TenancyOptions) Validate() []error {
 	if o.OwnerRole == "" {
 		return []error{fmt.Errorf("--%s must not be empty", flagOwnerRole)}
 	}
-	if problems := path.IsValidPathSegmentName(o.OwnerRole); len(problems) > 0 {
+	if problems := content.IsPathSegmentName(o.OwnerRole); len(problems) > 0 {
 		return []error{fmt.Errorf("--%s %q: %s", flagOwnerRole, o.OwnerRole, strings.Join(problems, ", "))}
 	}
 	return nil

@@ -23,7 +23,7 @@ import (
 
 func TestGrants(t *testing.T) {
 	t.Parallel()
-	config := stoatest.Start(t).Config()
+	config := stoatest.Start(t, stoatest.WithFlags("--controllers=-*")).Config() // which would write to the objects of the test
 	t.Run("v1", func(t *testing.T) { grantsV1(t, config) })
 	t.Run("v1alpha1", func(t *testing.T) { grantsV1alpha1(t, config) })
 }
@@ -140,7 +140,7 @@ spec:
 // TestGrantStatus lets phases follow each other in one direction only.
 func TestGrantStatus(t *testing.T) {
 	t.Parallel()
-	grants := versioned.NewForConfigOrDie(stoatest.Start(t).Config()).TenancyV1().Grants("default")
+	grants := versioned.NewForConfigOrDie(stoatest.Start(t, stoatest.WithFlags("--controllers=-*")).Config()).TenancyV1().Grants("default")
 	for _, tc := range []struct {
 		name  string
 		steps []string
@@ -190,7 +190,7 @@ func TestGrantStatus(t *testing.T) {
 // TestGrantedBy checks that a grant says who made it, whatever the client wrote.
 func TestGrantedBy(t *testing.T) {
 	t.Parallel()
-	grants := versioned.NewForConfigOrDie(stoatest.Start(t).Config()).TenancyV1().Grants("default")
+	grants := versioned.NewForConfigOrDie(stoatest.Start(t, stoatest.WithFlags("--controllers=-*")).Config()).TenancyV1().Grants("default")
 	made, err := grants.Create(t.Context(), &tenancyv1.Grant{
 		ObjectMeta: metav1.ObjectMeta{Name: "mine"},
 		Spec: tenancyv1.GrantSpec{
@@ -213,7 +213,7 @@ func TestGrantedBy(t *testing.T) {
 
 func TestGrantWarnings(t *testing.T) {
 	t.Parallel()
-	config := stoatest.Start(t).Config()
+	config := stoatest.Start(t, stoatest.WithFlags("--controllers=-*")).Config() // which would write to the objects of the test
 	warnings := &recorder{}
 	config.WarningHandlerWithContext = warnings
 	grants := versioned.NewForConfigOrDie(config).TenancyV1().Grants("default")

@@ -41,7 +41,8 @@ type land struct {
 
 func newLand(t *testing.T) *land {
 	t.Helper()
-	config := stoatest.Start(t).Config()
+	// Namespaces are labelled before there is the tenant.
+	config := stoatest.Start(t, stoatest.WithFlags("--disable-admission-plugins=Tenancy")).Config()
 	config.QPS = -1
 	return &land{t, config, kubernetes.NewForConfigOrDie(config)}
 }

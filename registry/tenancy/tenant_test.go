@@ -27,7 +27,7 @@ import (
 
 func TestTenants(t *testing.T) {
 	t.Parallel()
-	config := stoatest.Start(t).Config()
+	config := stoatest.Start(t, stoatest.WithFlags("--controllers=-*")).Config() // which would write to the objects of the test
 	t.Run("v1", func(t *testing.T) { tenantsV1(t, config) })
 	t.Run("v1alpha1", func(t *testing.T) { tenantsV1alpha1(t, config) })
 }
@@ -165,7 +165,7 @@ spec:
 // TestTenantVersions writes through one version and reads through the other.
 func TestTenantVersions(t *testing.T) {
 	t.Parallel()
-	client := versioned.NewForConfigOrDie(stoatest.Start(t).Config())
+	client := versioned.NewForConfigOrDie(stoatest.Start(t, stoatest.WithFlags("--controllers=-*")).Config())
 	limit := int32(2)
 	v1, err := client.TenancyV1().Tenants().Create(t.Context(), &tenancyv1.Tenant{
 		ObjectMeta: metav1.ObjectMeta{Name: "both"},
@@ -222,7 +222,7 @@ func TestTenantVersions(t *testing.T) {
 // TestTenantWarnings counts each warning once, and not again for what was there.
 func TestTenantWarnings(t *testing.T) {
 	t.Parallel()
-	config := stoatest.Start(t).Config()
+	config := stoatest.Start(t, stoatest.WithFlags("--controllers=-*")).Config() // which would write to the objects of the test
 	warnings := &recorder{}
 	config.WarningHandlerWithContext = warnings
 	tenants := versioned.NewForConfigOrDie(config).TenancyV1().Tenants()
@@ -259,7 +259,7 @@ func TestTenantWarnings(t *testing.T) {
 // TestLostFields warns of an edit through v1alpha1 that takes away what only v1 has.
 func TestLostFields(t *testing.T) {
 	t.Parallel()
-	config := stoatest.Start(t).Config()
+	config := stoatest.Start(t, stoatest.WithFlags("--controllers=-*")).Config() // which would write to the objects of the test
 	warnings := &recorder{}
 	config.WarningHandlerWithContext = warnings
 	client := versioned.NewForConfigOrDie(config)

@@ -40,7 +40,7 @@ func TestPluginOrder(t *testing.T) {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}
 	own := slices.DeleteFunc(slices.Clone(order), func(name string) bool { return slices.Contains(want, name) })
-	if diff := cmp.Diff([]string{"DenyEscalatingExec", "PodSecurityPolicy", "NamespaceCreator", "Tenancy"}, own); diff != "" {
+	if diff := cmp.Diff([]string{"PodSecurityPolicy", "DenyEscalatingExec", "NamespaceCreator", "Tenancy"}, own); diff != "" {
 		t.Errorf("plugins that kube-apiserver does not have (-want +got):\n%s", diff)
 	}
 }

@@ -33,7 +33,14 @@ func applyTenant(t testing.TB, version, name, manager, spec string, force bool) 
 	if err != nil {
 		return nil, err
 	}
-	return client.TenancyV1().Tenants().Get(t.Context(), name, metav1.GetOptions{})
+	var tenant *tenancyv1.Tenant
+	eventually(t, func() string { // the controller writes to it as well
+		if tenant, err = client.TenancyV1().Tenants().Get(t.Context(), name, metav1.GetOptions{}); err == nil && (len(tenant.Finalizers) == 0 || tenant.Status.ObservedGeneration != tenant.Generation) {
+			return "the controller has not seen the tenant"
+		}
+		return ""
+	})
+	return tenant, err
 }
 
 // managers returns who owns fields, as "manager operation version".

@@ -200,7 +200,7 @@ var _ rest.WarningHandler = (*warned)(nil)
 // TestWebhookTraces looks at what webhooks leave: warnings, and annotations of audit events.
 func TestWebhookTraces(t *testing.T) {
 	t.Parallel()
-	server, log := audited(t, "omitStages: [RequestReceived]\nrules:\n- {level: Request, resources: [{resources: [configmaps]}], verbs: [create], namespaces: [default]}\n")
+	server, log := audited(t, "omitStages: [RequestReceived]\nrules:\n- {level: Request, users: [stoa-admin], resources: [{resources: [configmaps]}], verbs: [create], namespaces: [default]}\n")
 	h := newHook(t, func(path string, _ *admissionv1.AdmissionRequest) admissionv1.AdmissionResponse {
 		out := admissionv1.AdmissionResponse{Warnings: []string{"from " + path}, AuditAnnotations: map[string]string{"key": path}}
 		if path == "/change" {
