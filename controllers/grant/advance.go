@@ -27,6 +27,8 @@ const (
 	// finalizer keeps a grant until its binding is gone: who deletes it and waits knows
 	// that the permission is taken back.
 	finalizer = tenancy.GroupName + "/grant"
+	// manager owns the fields that the controller writes.
+	manager = "stoa-grants"
 	// inForce is the condition.
 	inForce = "InForce"
 	bound   = "The permission is bound to the subject."
@@ -78,7 +80,7 @@ func (c *controller) activate(ctx context.Context, g *tenancyv1.Grant) error {
 	}
 	if !slices.Contains(g.Finalizers, finalizer) {
 		g.Finalizers = append(g.Finalizers, finalizer)
-		if g, err = c.own.TenancyV1().Grants(g.Namespace).Update(ctx, g, metav1.UpdateOptions{}); err != nil {
+		if g, err = c.own.TenancyV1().Grants(g.Namespace).Update(ctx, g, metav1.UpdateOptions{FieldManager: manager}); err != nil {
 			return err
 		}
 	}
@@ -188,7 +190,7 @@ func (c *controller) release(ctx context.Context, g *tenancyv1.Grant) error {
 		return err
 	}
 	g.Finalizers = slices.DeleteFunc(slices.Clone(g.Finalizers), func(f string) bool { return f == finalizer })
-	_, err := c.own.TenancyV1().Grants(g.Namespace).Update(ctx, g, metav1.UpdateOptions{})
+	_, err := c.own.TenancyV1().Grants(g.Namespace).Update(ctx, g, metav1.UpdateOptions{FieldManager: manager})
 	return err
 }
 
@@ -213,7 +215,7 @@ func setCondition(g *tenancyv1.Grant, status metav1.ConditionStatus, reason, mes
 
 // write writes the status, and has g be what is stored then.
 func (c *controller) write(ctx context.Context, g *tenancyv1.Grant) error {
-	now, err := c.own.TenancyV1().Grants(g.Namespace).UpdateStatus(ctx, g, metav1.UpdateOptions{})
+	now, err := c.own.TenancyV1().Grants(g.Namespace).UpdateStatus(ctx, g, metav1.UpdateOptions{FieldManager: manager})
 	if err != nil {
 		return err
 	}

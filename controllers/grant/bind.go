@@ -59,7 +59,7 @@ func (c *controller) bind(ctx context.Context, g *tenancyv1.Grant) error {
 	for key, value := range want.Annotations {
 		metav1.SetMetaDataAnnotation(&now.ObjectMeta, key, value)
 	}
-	_, err = api.Update(ctx, now, metav1.UpdateOptions{})
+	_, err = api.Update(ctx, now, metav1.UpdateOptions{FieldManager: manager})
 	return err
 }
 
@@ -79,7 +79,7 @@ func (c *controller) ensureRole(ctx context.Context, g *tenancyv1.Grant) error {
 	}
 	now := known.DeepCopy()
 	now.Rules = want.Rules
-	_, err = api.Update(ctx, now, metav1.UpdateOptions{})
+	_, err = api.Update(ctx, now, metav1.UpdateOptions{FieldManager: manager})
 	return err
 }
 
@@ -124,7 +124,7 @@ func create[T metav1.Object](ctx context.Context, api interface {
 	Get(ctx context.Context, name string, options metav1.GetOptions) (T, error)
 }, want T, g *tenancyv1.Grant,
 ) error {
-	_, err := api.Create(ctx, want, metav1.CreateOptions{})
+	_, err := api.Create(ctx, want, metav1.CreateOptions{FieldManager: manager})
 	if !apierrors.IsAlreadyExists(err) {
 		return err
 	}

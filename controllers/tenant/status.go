@@ -55,11 +55,11 @@ func (c *controller) syncTenant(ctx context.Context, name string) error {
 	switch {
 	case t.DeletionTimestamp == nil && !kept:
 		t.Finalizers = append(t.Finalizers, finalizer)
-		_, err = api.Update(ctx, t, metav1.UpdateOptions{})
+		_, err = api.Update(ctx, t, metav1.UpdateOptions{FieldManager: manager})
 		return again(err) // the change comes here
 	case t.DeletionTimestamp != nil && kept && len(names) == 0:
 		t.Finalizers = slices.DeleteFunc(t.Finalizers, func(f string) bool { return f == finalizer })
-		_, err = api.Update(ctx, t, metav1.UpdateOptions{})
+		_, err = api.Update(ctx, t, metav1.UpdateOptions{FieldManager: manager})
 		return again(err)
 	}
 	status := &t.Status
@@ -79,7 +79,7 @@ func (c *controller) syncTenant(ctx context.Context, name string) error {
 	if apiequality.Semantic.DeepEqual(known.Status, *status) {
 		return nil
 	}
-	_, err = api.UpdateStatus(ctx, t, metav1.UpdateOptions{})
+	_, err = api.UpdateStatus(ctx, t, metav1.UpdateOptions{FieldManager: manager})
 	return again(err)
 }
 

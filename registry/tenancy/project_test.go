@@ -41,8 +41,8 @@ type land struct {
 
 func newLand(t *testing.T) *land {
 	t.Helper()
-	// Namespaces are labelled before there is the tenant.
-	config := stoatest.Start(t, stoatest.WithFlags("--disable-admission-plugins=Tenancy")).Config()
+	// Namespaces are labelled before there is the tenant, which goes before they do.
+	config := stoatest.Start(t, stoatest.WithFlags("--disable-admission-plugins=Tenancy", "--controllers=*,-tenant-controller")).Config()
 	config.QPS = -1
 	return &land{t, config, kubernetes.NewForConfigOrDie(config)}
 }
