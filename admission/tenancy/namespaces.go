@@ -106,7 +106,7 @@ func (p *plugin) join(ctx context.Context, a admission.Attributes, name string) 
 	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		tenant, err := api.Get(ctx, name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
-			return admission.NewForbidden(a, fmt.Errorf("metadata.labels[%s]: there is no tenant %q", tenancy.TenantLabel, name))
+			return admission.NewForbidden(a, notOwned(a, name))
 		}
 		if err != nil {
 			return err
@@ -140,7 +140,12 @@ func (p *plugin) mayUse(ctx context.Context, a admission.Attributes, tenant *ten
 	if owns {
 		return suspended(a, tenant)
 	}
-	return admission.NewForbidden(a, fmt.Errorf("metadata.labels[%s]: user %q does not own tenant %q", tenancy.TenantLabel, a.GetUserInfo().GetName(), tenant.Name))
+	return admission.NewForbidden(a, notOwned(a, tenant.Name))
+}
+
+// notOwned is the same for a tenant of others and for none.
+func notOwned(a admission.Attributes, tenant string) error {
+	return fmt.Errorf("metadata.labels[%s]: user %q does not own tenant %q", tenancy.TenantLabel, a.GetUserInfo().GetName(), tenant)
 }
 
 // is says whether a user is a subject, or belongs to it.

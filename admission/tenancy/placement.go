@@ -69,8 +69,8 @@ func (p *plugin) placed(ctx context.Context, a admission.Attributes, tenant *ten
 		if slices.ContainsFunc(old.Tolerations, func(o corev1.Toleration) bool { return apiequality.Semantic.DeepEqual(o, t) }) || strings.HasPrefix(t.Key, "node.kubernetes.io/") {
 			continue
 		}
-		if owner := reserved(all, tenant, t); owner != "" {
-			return admission.NewForbidden(a, fmt.Errorf("spec.tolerations[%d]: tolerates a taint of the nodes that are kept for tenant %q", i, owner))
+		if reserved(all, tenant, t) {
+			return admission.NewForbidden(a, fmt.Errorf("spec.tolerations[%d]: tolerates a taint of the nodes that are kept for another tenant", i))
 		}
 	}
 	return nil
@@ -92,20 +92,20 @@ func (p *plugin) onNode(ctx context.Context, a admission.Attributes, pod *core.P
 	return nil
 }
 
-// reserved returns the tenant for which the nodes are kept that a toleration opens;
-// empty if there is none, or if they are open to the pod's own tenant too.
-func reserved(all []*tenancyv1.Tenant, own *tenancyv1.Tenant, t corev1.Toleration) string {
+// reserved says whether a toleration opens nodes that are kept for another tenant, and
+// not for the pod's own too. Which one is not told: tenants need not know each other.
+func reserved(all []*tenancyv1.Tenant, own *tenancyv1.Tenant, t corev1.Toleration) bool {
 	for _, other := range all {
 		if other.Name == own.Name {
 			continue
 		}
 		for _, kept := range other.Spec.Placement.Tolerations {
 			if opens(t, kept) && !slices.ContainsFunc(own.Spec.Placement.Tolerations, func(o corev1.Toleration) bool { return opens(o, kept) }) {
-				return other.Name
+				return true
 			}
 		}
 	}
-	return ""
+	return false
 }
 
 // opens says whether a toleration tolerates a taint that another one is for.

@@ -186,14 +186,18 @@ func TestManagedFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	obj.Spec.Suspended = true
-	if _, err := all.Update(t.Context(), obj, metav1.UpdateOptions{FieldManager: "updater"}); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, func() string { // the controller writes to it as well
+		if obj, err = all.Get(t.Context(), name, metav1.GetOptions{}); err != nil {
+			return text(err)
+		}
+		obj.Spec.Suspended = true
+		_, err := all.Update(t.Context(), obj, metav1.UpdateOptions{FieldManager: "updater"})
+		return text(err)
+	})
 	if _, err := all.Patch(t.Context(), name, types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`), metav1.PatchOptions{FieldManager: "patcher"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := all.Patch(t.Context(), name, types.MergePatchType, []byte(`{"status":{"observedGeneration":2}}`), metav1.PatchOptions{FieldManager: "controller"}, "status"); err != nil {
+	if _, err := all.Patch(t.Context(), name, types.MergePatchType, []byte(`{"status":{"conditions":[{"type":"Tested","status":"True","reason":"Test","message":"","lastTransitionTime":"2030-01-01T00:00:00Z"}]}}`), metav1.PatchOptions{FieldManager: "controller"}, "status"); err != nil {
 		t.Fatal(err)
 	}
 	got, err := applyTenant(t, "v1", name, "applier", `{"displayName":"a"}`, false)

@@ -230,7 +230,7 @@ func TestTenantMoves(t *testing.T) {
 	_, err := quinn.Create(t.Context(), namespaceOf(there.Name, name), metav1.CreateOptions{})
 	refused("another's tenant", err, foreign)
 	_, err = quinn.Create(t.Context(), namespaceOf("nobodys", name), metav1.CreateOptions{})
-	refused("no tenant", err, `metadata.labels[tenancy.stoa.dev/tenant]: there is no tenant "nobodys"`)
+	refused("no tenant", err, `metadata.labels[tenancy.stoa.dev/tenant]: user "quinn" does not own tenant "nobodys"`)
 	if _, err := quinn.Create(t.Context(), namespaceOf(here.Name, name), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +305,8 @@ func TestTenantPlacement(t *testing.T) {
 			spec.Placement = tenancyv1.Placement{NodeSelector: map[string]string{"dedicated": value}, Tolerations: []corev1.Toleration{dedicated(value)}}
 		}
 	}
-	tenant, other := newTenant(t, "tess", place("tess")), newTenant(t, "uma", place("uma"))
+	tenant := newTenant(t, "tess", place("tess"))
+	newTenant(t, "uma", place("uma"))
 	name, tess := unique(t)+"-p", as(t, "tess")
 	if _, err := tess.CoreV1().Namespaces().Create(t.Context(), namespaceOf(tenant.Name, name), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
@@ -329,8 +330,8 @@ func TestTenantPlacement(t *testing.T) {
 	}{
 		"another selector": {podSpec{selector: map[string]string{"dedicated": "uma"}}, fmt.Sprintf("spec.nodeSelector[dedicated]: pods of tenant %q run on nodes with dedicated=tess, not uma", tenant.Name)},
 		"another's node":   {podSpec{node: name + "-other"}, fmt.Sprintf("spec.nodeName: pods of tenant %q run on nodes with dedicated=tess, which %q is not", tenant.Name, name+"-other")},
-		"another's taint":  {podSpec{tolerations: []corev1.Toleration{dedicated("uma")}}, fmt.Sprintf("spec.tolerations[0]: tolerates a taint of the nodes that are kept for tenant %q", other.Name)},
-		"every taint":      {podSpec{tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists}}}, fmt.Sprintf("spec.tolerations[0]: tolerates a taint of the nodes that are kept for tenant %q", other.Name)},
+		"another's taint":  {podSpec{tolerations: []corev1.Toleration{dedicated("uma")}}, "spec.tolerations[0]: tolerates a taint of the nodes that are kept for another tenant"},
+		"every taint":      {podSpec{tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists}}}, "spec.tolerations[0]: tolerates a taint of the nodes that are kept for another tenant"},
 	} {
 		if _, err := run(test.spec); err == nil || !strings.HasSuffix(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %s", what, err, test.want)

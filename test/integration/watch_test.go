@@ -71,7 +71,9 @@ func wantEvents(t testing.TB, w watch.Interface, want ...string) {
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	t.Run("cached", func(t *testing.T) { testWatch(t, api) })
-	t.Run("uncached", func(t *testing.T) { testWatch(t, stoatest.Start(t, stoatest.WithFlags("--watch-cache=false", "--controllers=-*"))) })
+	t.Run("uncached", func(t *testing.T) {
+		testWatch(t, stoatest.Start(t, stoatest.WithFlags("--watch-cache=false", "--controllers=-*")))
+	})
 }
 
 func testWatch(t *testing.T, server *stoatest.Server) {
