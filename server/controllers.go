@@ -167,7 +167,10 @@ func (s *Server) addElection(times election.Times, config *genericapiserver.Conf
 func (s *Server) controllerBase(c CompletedOptions) (work.Server, error) {
 	o := c.Controllers
 	base := work.Server{
-		Alone: s.etcd != nil && !c.Host.Aggregated, Charges: c.Admission.charges, RootCA: s.identity.trust, Tokens: s.tokens.issuer, SigningDuration: o.SigningDuration, Administrator: adminUser,
+		Alone: s.etcd != nil && !c.Host.Aggregated, Charges: c.Admission.charges, RootCA: s.identity.trust, SigningDuration: o.SigningDuration, Administrator: adminUser,
+	}
+	if s.tokens != nil { // behind another server there are none
+		base.Tokens = s.tokens.issuer
 	}
 	given, err := o.RootCA()
 	if err != nil {
