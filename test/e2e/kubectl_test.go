@@ -120,7 +120,7 @@ func TestKubectl(t *testing.T) {
 		{args: "create configmap more --from-literal=a=b -n shop", want: "configmap/more created\n"},
 		{args: "create secret generic key --from-literal=a=b -n shop", want: "secret/key created\n"},
 		{args: "get secrets -A --field-selector type=Opaque --no-headers", want: "^shop +key "},
-		{args: "get cm,secret -n shop -o name", want: "configmap/more\nsecret/key\n"},
+		{args: "get cm,secret -n shop -o name --field-selector metadata.name!=kube-root-ca.crt", want: "configmap/more\nsecret/key\n"},
 		{args: "replace -f -", stdin: `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"more","namespace":"shop"},"data":{"c":"d"}}`, want: "configmap/more replaced\n"},
 		{args: "get configmap more -n shop -o jsonpath={.data}", want: `{"c":"d"}`},
 		{args: "create -f -", stdin: `{"apiVersion":"tenancy.stoa.dev/v1","kind":"Tenant","metadata":{"name":"Bad_Name"},"spec":{"colour":"red"}}`, code: 1,
