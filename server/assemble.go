@@ -30,17 +30,12 @@ const retryInterval = time.Second
 
 // assemble builds stores, admission and handler chain on a connected etcd.
 func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *genericapiserver.Config, clients *storage.Clients, endpoints []string) error {
-	etcdOptions := *c.Etcd
-	upstream := *c.Etcd.EtcdOptions
-	upstream.StorageConfig.Transport.ServerList = endpoints
-	upstream.StorageConfig.StorageObjectCountTracker = config.StorageObjectCountTracker
-	upstream.SkipHealthEndpoints = true // upstream's checks dial connections of their own
-	etcdOptions.EtcdOptions = &upstream
+	etcdOptions := connected(c.Etcd, config, endpoints)
 	s.drained = config.DrainedNotify()
-	if err := s.addHealthChecks(ctx, config, &etcdOptions, clients); err != nil {
+	if err := s.addHealthChecks(ctx, config, etcdOptions, clients); err != nil {
 		return err
 	}
-	if err := s.store(ctx, c, config, &etcdOptions); err != nil {
+	if err := s.store(ctx, c, config, etcdOptions); err != nil {
 		return err
 	}
 	uncached, err := etcdOptions.uncached()
@@ -88,7 +83,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	}
 	c.controlFlow(ctx, config, client, shared)
 	chain := &assembly{
-		options: c, config: config, informers: shared, resolver: resolver, roles: roles, proxy: s.frontProxy, etcd: upstream, etcdHealth: s.etcdHealth, stores: all, tokens: s.tokens, raw: raw, tenancy: tenancy,
+		options: c, config: config, informers: shared, resolver: resolver, roles: roles, proxy: s.frontProxy, etcd: *etcdOptions.EtcdOptions, etcdHealth: s.etcdHealth, stores: all, tokens: s.tokens, raw: raw, tenancy: tenancy,
 		streams: func(config *genericapiserver.Config) (*core.Streams, error) { return s.streams(c, config, client) },
 		decorate: func(getter generic.RESTOptionsGetter, uncached func(schema.GroupResource) bool) generic.RESTOptionsGetter {
 			return clients.RESTOptionsGetter(ctx, getter, uncached)
@@ -112,6 +107,17 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 		return err
 	}
 	return s.generic.AddPostStartHook("start-default-objects", defaults.hook)
+}
+
+// connected returns the options of storage with the endpoints that answer.
+func connected(options *EtcdOptions, config *genericapiserver.Config, endpoints []string) *EtcdOptions {
+	o := *options
+	upstream := *options.EtcdOptions
+	upstream.StorageConfig.Transport.ServerList = endpoints
+	upstream.StorageConfig.StorageObjectCountTracker = config.StorageObjectCountTracker
+	upstream.SkipHealthEndpoints = true // upstream's checks dial connections of their own
+	o.EtcdOptions = &upstream
+	return &o
 }
 
 // access is how the server reaches the objects of Kubernetes: its own or the host's.
