@@ -89,7 +89,7 @@ No rule allows it.
     rule: verbs get,list,watch; API groups apps; resources controllerrevisions,daemonsets,daemonsets/status,deployments,deployments/scale,deployments/status,replicasets,replicasets/scale,replicasets/status,statefulsets,statefulsets/scale,statefulsets/status
     from: ClusterRole "system:aggregate-to-view", by the label rbac.authorization.k8s.io/aggregate-to-view=true
     lacks: verb "delete"
-Nothing about deployments.apps is in the other roles of the user: ClusterRole/system:basic-user, ClusterRole/system:discovery, ClusterRole/system:public-info-viewer
+Nothing about deployments.apps is in the other roles of the user: ClusterRole/stoa:project-user, ClusterRole/system:basic-user, ClusterRole/system:discovery, ClusterRole/system:public-info-viewer
 `, true},
 		"another name": {"--as=system:serviceaccount:default:robot get configmaps/yours -n default", `
 no: user "system:serviceaccount:default:robot" may not get configmaps "yours" in namespace "default"
@@ -99,14 +99,14 @@ No rule allows it.
   RoleBinding "robot-lease/default" of Role "lease" to ServiceAccount "robot/default"
     rule: verbs get,update; API groups ""; resources configmaps; names mine
     lacks: name "yours"
-Nothing about configmaps is in the other roles of the user: ClusterRole/system:cluster-trust-bundle-discovery, ClusterRole/system:service-account-issuer-discovery, ClusterRole/system:discovery, ClusterRole/system:public-info-viewer, ClusterRole/system:basic-user
+Nothing about configmaps is in the other roles of the user: ClusterRole/system:cluster-trust-bundle-discovery, ClusterRole/system:service-account-issuer-discovery, ClusterRole/stoa:project-user, ClusterRole/system:discovery, ClusterRole/system:public-info-viewer, ClusterRole/system:basic-user
 `, true},
 		"another namespace": {"--as=alice get pods -n kube-system", `
 no: user "alice" may not get pods in namespace "kube-system"
 groups: system:authenticated
 
 No rule allows it.
-Nothing about pods is in the other roles of the user: ClusterRole/system:discovery, ClusterRole/system:public-info-viewer, ClusterRole/system:basic-user
+Nothing about pods is in the other roles of the user: ClusterRole/stoa:project-user, ClusterRole/system:discovery, ClusterRole/system:public-info-viewer, ClusterRole/system:basic-user
 `, true},
 		"a role that is gone": {"--as=carol get pods", `
 no: user "carol" may not get pods in namespace "default"
@@ -115,7 +115,7 @@ groups: system:authenticated
 No rule allows it.
   RoleBinding "lost/default" of Role "no-such-role" to User "carol"
     the role is not known: role.rbac.authorization.k8s.io "no-such-role" not found
-Nothing about pods is in the other roles of the user: ClusterRole/system:discovery, ClusterRole/system:public-info-viewer, ClusterRole/system:basic-user
+Nothing about pods is in the other roles of the user: ClusterRole/stoa:project-user, ClusterRole/system:discovery, ClusterRole/system:public-info-viewer, ClusterRole/system:basic-user
 
 The server says: rbac: RBAC: role.rbac.authorization.k8s.io "no-such-role" not found
 `, true},
@@ -152,7 +152,7 @@ groups: system:authenticated
 note: the server has no resource "gadgets"
 
 No rule allows it.
-Nothing about gadgets is in the other roles of the user: ClusterRole/view, ClusterRole/system:discovery, ClusterRole/system:public-info-viewer, ClusterRole/system:basic-user
+Nothing about gadgets is in the other roles of the user: ClusterRole/view, ClusterRole/stoa:project-user, ClusterRole/system:discovery, ClusterRole/system:public-info-viewer, ClusterRole/system:basic-user
 `, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -181,7 +181,7 @@ Nothing about gadgets is in the other roles of the user: ClusterRole/view, Clust
 			t.Fatal(err)
 		}
 		if len(got.Allowing) != 1 || got.Allowing[0].Binding != "alice-views" || got.Allowing[0].From[0].Role != "system:aggregate-to-view" ||
-			!got.Allowed || got.Request.Resource != "configmaps" || got.Request.Namespace != "default" || len(got.Missing) != 3 ||
+			!got.Allowed || got.Request.Resource != "configmaps" || got.Request.Namespace != "default" || len(got.Missing) != 4 ||
 			got.Server.Reason != "RBAC: allowed by "+got.Allowing[0].Text {
 			t.Errorf("got %s", out)
 		}

@@ -65,7 +65,7 @@ func TestSeeder(t *testing.T) {
 		}
 		return r.Header.Revision, r.Count
 	}
-	const wanted = 141 + 7 + 4 + 1 // roles and bindings of Kubernetes, own ones, namespaces, trust
+	const wanted = 141 + 9 + 4 + 1 // roles and bindings of Kubernetes, own ones, namespaces, trust
 	first, count := run()
 	if count != wanted {
 		t.Errorf("%d objects, want %d", count, wanted)
