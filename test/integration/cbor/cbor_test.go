@@ -33,7 +33,7 @@ func TestCBOR(t *testing.T) {
 	}
 	clientfeaturestesting.SetFeatureDuringTest(t, clientfeatures.ClientsAllowCBOR, true)
 	clientfeaturestesting.SetFeatureDuringTest(t, clientfeatures.ClientsPreferCBOR, true)
-	server := stoatest.Start(t, stoatest.WithFlags("--feature-gates=CBORServingAndStorage=true"))
+	server := stoatest.Start(t, stoatest.WithFlags("--controllers=-*", "--feature-gates=CBORServingAndStorage=true"))
 	config := server.Config()
 	seen := map[string]bool{}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
