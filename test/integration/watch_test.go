@@ -185,10 +185,11 @@ func TestWatchList(t *testing.T) {
 		}
 		createConfigMap(t, client, "d"+version, "1")
 		wantEvents(t, w, "ADDED d"+version+"=1")
-		w.Stop()
 		if err := client.Delete(t.Context(), "d"+version, metav1.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
+		wantEvents(t, w, "DELETED d"+version+"=1") // so that the cache knows too
+		w.Stop()
 	}
 	for _, tc := range []struct {
 		name    string
