@@ -32,10 +32,12 @@ import (
 
 	alwaysanswer "github.com/stoa-project/stoa/admission/always"
 	"github.com/stoa-project/stoa/admission/antiaffinity"
+	"github.com/stoa-project/stoa/admission/autoprovision"
 	"github.com/stoa-project/stoa/admission/certificates/approval"
 	"github.com/stoa-project/stoa/admission/certificates/attest"
 	"github.com/stoa-project/stoa/admission/certificates/signing"
 	"github.com/stoa-project/stoa/admission/certificates/subject"
+	"github.com/stoa-project/stoa/admission/declaredfeatures"
 	"github.com/stoa-project/stoa/admission/eventlimit"
 	"github.com/stoa-project/stoa/admission/execdenial"
 	"github.com/stoa-project/stoa/admission/extendedresource"
@@ -45,10 +47,13 @@ import (
 	"github.com/stoa-project/stoa/admission/inuse"
 	"github.com/stoa-project/stoa/admission/limitranger"
 	"github.com/stoa-project/stoa/admission/namespacecreator"
+	"github.com/stoa-project/stoa/admission/namespaceexists"
 	"github.com/stoa-project/stoa/admission/noderestriction"
 	"github.com/stoa-project/stoa/admission/nodeselector"
 	"github.com/stoa-project/stoa/admission/nodetaint"
 	"github.com/stoa-project/stoa/admission/ownerpermission"
+	"github.com/stoa-project/stoa/admission/podgroups"
+	"github.com/stoa-project/stoa/admission/podresize"
 	"github.com/stoa-project/stoa/admission/podsecurity"
 	"github.com/stoa-project/stoa/admission/podsecuritypolicy"
 	podpriority "github.com/stoa-project/stoa/admission/priority"
@@ -108,7 +113,9 @@ func (o *AdmissionOptions) plugins() []plugin {
 	pods, classes := v1("", "pods"), v1("storage.k8s.io", "storageclasses")
 	return []plugin{
 		{name: alwaysanswer.AdmitName, register: alwaysanswer.RegisterAdmit, off: true},
+		{name: autoprovision.PluginName, register: autoprovision.Register, off: true, needs: need(namespaces)},
 		{name: lifecycle.PluginName, register: lifecycle.Register, needs: need(namespaces), behind: true},
+		{name: namespaceexists.PluginName, register: namespaceexists.Register, off: true, needs: need(namespaces)},
 		{name: antiaffinity.PluginName, register: antiaffinity.Register, off: true},
 		{name: limitranger.PluginName, register: limitranger.Register, needs: need(v1("", "limitranges"))},
 		{name: serviceaccount.PluginName, register: serviceaccount.Register, needs: need(v1("", "serviceaccounts"))},
@@ -130,6 +137,7 @@ func (o *AdmissionOptions) plugins() []plugin {
 		{name: extendedresource.PluginName, register: extendedresource.Register, off: true},
 		{name: storageclass.PluginName, register: storageclass.Register, needs: need(classes)},
 		{name: inuse.PluginName, register: inuse.Register},
+		{name: podgroups.ProtectionName, register: podgroups.Register(podgroups.ProtectionName)},
 		{name: ownerpermission.PluginName, register: ownerpermission.Register, off: true},
 		{name: volumeresize.PluginName, register: volumeresize.Register, needs: need(classes)},
 		{name: runtimeclass.PluginName, register: runtimeclass.Register, needs: need(v1("node.k8s.io", "runtimeclasses"))},
@@ -140,6 +148,10 @@ func (o *AdmissionOptions) plugins() []plugin {
 		{name: ingressclass.PluginName, register: ingressclass.Register, needs: need(v1("networking.k8s.io", "ingressclasses"))},
 		{name: externalips.PluginName, register: externalips.Register, off: true},
 		{name: topologylabels.PluginName, register: topologylabels.Register, needs: need(pods, v1("", "nodes"))},
+		{name: podgroups.WorkloadName, register: podgroups.Register(podgroups.WorkloadName)},
+		{name: declaredfeatures.PluginName, register: declaredfeatures.Register, needs: need(pods, v1("", "nodes"))},
+		{name: podgroups.JobName, register: podgroups.Register(podgroups.JobName)},
+		{name: podresize.PluginName, register: podresize.Register, needs: need(pods, v1("", "nodes"))},
 		{name: namespacecreator.PluginName, register: namespacecreator.Register},
 		{
 			name: tenancyrules.PluginName, register: func(p *admission.Plugins) { tenancyrules.Register(p, o.charges) },

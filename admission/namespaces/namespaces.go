@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The Stoa Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package namespaces is what the admission plugins have in common that hold pods to what
-// annotations of their namespace say.
+// Package namespaces is what the admission plugins have in common that read the namespace
+// of a request.
 package namespaces
 
 import (
@@ -71,10 +71,21 @@ func (p *Plugin) PodOf(a admission.Attributes) (*core.Pod, error) {
 	if !ok {
 		return nil, nil
 	}
+	return pod, p.Wait(a)
+}
+
+// Concerns says whether a request is about something in a namespace, and not about the
+// namespace itself.
+func Concerns(a admission.Attributes) bool {
+	return a.GetNamespace() != "" && a.GetKind().GroupKind() != corev1.SchemeGroupVersion.WithKind("Namespace").GroupKind()
+}
+
+// Wait waits until namespaces are known.
+func (p *Plugin) Wait(a admission.Attributes) error {
 	if !p.WaitForReady() {
-		return nil, admission.NewForbidden(a, errors.New("not yet ready to handle request"))
+		return admission.NewForbidden(a, errors.New("not yet ready to handle request"))
 	}
-	return pod, nil
+	return nil
 }
 
 // Get returns a namespace. One that is not known yet is asked for.
@@ -84,4 +95,10 @@ func (p *Plugin) Get(ctx context.Context, name string) (*corev1.Namespace, error
 		return p.client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 	}
 	return namespace, err
+}
+
+// Create makes a namespace.
+func (p *Plugin) Create(ctx context.Context, name string) error {
+	_, err := p.client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+	return err
 }

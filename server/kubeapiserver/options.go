@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/spf13/pflag"
 	cliflag "k8s.io/component-base/cli/flag"
@@ -19,7 +18,6 @@ import (
 
 // Headings of the help.
 const (
-	sectionAdmission   = "admission"
 	sectionAggregation = "aggregation"
 	sectionIgnored     = "accepted, but without effect yet,"
 	sectionServing     = "secure serving"
@@ -96,10 +94,6 @@ func (o *Options) addOwnFlags(sections *cliflag.NamedFlagSets) {
 
 	sections.FlagSet(sectionAggregation).Lookup("proxy-client-cert-file").Usage = "Client certificate used to prove the identity of the aggregator or kube-apiserver when it must call out during a request. This includes proxying requests to a user api-server and calling out to webhook admission plugins. If empty, one is made and saved, with the certificate of its authority, to the directory specified by --cert-dir."
 
-	if names := missingDefaults(o.Server.Admission.Plugins.Registered()); len(names) > 0 {
-		sections.FlagSet(sectionAdmission).Lookup("enable-admission-plugins").Usage += " Not there yet, though on by default in kube-apiserver: " + strings.Join(names, ", ") + "."
-	}
-
 	sections.FlagSet("global").StringVar(&o.PrintVersion, "version", "", "Print the version of Kubernetes and quit.")
 	sections.FlagSet("global").Lookup("version").NoOptDefVal = "true"
 }
@@ -123,21 +117,7 @@ func addIgnored(fs *pflag.FlagSet, name string) {
 	}
 }
 
-// missingDefaults are the plugins that kube-apiserver has on by default and that are
-// not among those of the server.
-func missingDefaults(registered []string) []string {
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(plugins)) {
-		if plugins[name] == onByDefault && !slices.Contains(registered, name) {
-			out = append(out, name)
-		}
-	}
-	return out
-}
-
-// Warnings are about flags that were set and have no effect, and plugins that users
-// may rely on. It also takes plugins and modes out of the options that the server does
-// not have, which would be errors.
+// Warnings are about flags that were set and have no effect.
 func (o *Options) Warnings() []string {
 	var out []string
 	o.flags.VisitAll(func(f *pflag.Flag) {
@@ -145,23 +125,6 @@ func (o *Options) Warnings() []string {
 			out = append(out, fmt.Sprintf("--%s has no effect yet", f.Name))
 		}
 	})
-	admission := o.Server.Admission
-	if names := slices.DeleteFunc(missingDefaults(admission.Plugins.Registered()), func(name string) bool {
-		return slices.Contains(admission.EnablePlugins, name) || slices.Contains(admission.DisablePlugins, name)
-	}); len(names) > 0 {
-		out = append(out, "admission plugins that kube-apiserver has on by default are not there yet: "+strings.Join(names, ", "))
-	}
-	missing := func(name string) bool {
-		_, known := plugins[name]
-		return known && !slices.Contains(admission.Plugins.Registered(), name)
-	}
-	for _, name := range admission.EnablePlugins {
-		if missing(name) {
-			out = append(out, fmt.Sprintf("--enable-admission-plugins: there is no %s yet", name))
-		}
-	}
-	admission.EnablePlugins = slices.DeleteFunc(admission.EnablePlugins, missing)
-	admission.DisablePlugins = slices.DeleteFunc(admission.DisablePlugins, missing)
 	return out
 }
 

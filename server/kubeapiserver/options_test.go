@@ -99,17 +99,10 @@ func TestValidate(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	o := parse(t, "--peer-ca-file", "y", "--permit-port-sharing", "--authorization-mode=Node,RBAC",
-		"--disable-admission-plugins=ServiceAccount,TaintNodesByCondition", "--enable-admission-plugins=NamespaceExists,NamespaceLifecycle")
-	want := []string{
-		"--peer-ca-file has no effect yet", "--permit-port-sharing has no effect yet",
-		"admission plugins that kube-apiserver has on by default are not there yet: " + strings.Join(missingDefaults(o.Server.Admission.Plugins.Registered()), ", "),
-		"--enable-admission-plugins: there is no NamespaceExists yet",
-	}
+		"--disable-admission-plugins=ServiceAccount,JobValidation", "--enable-admission-plugins=NamespaceExists,NamespaceLifecycle")
+	want := []string{"--peer-ca-file has no effect yet", "--permit-port-sharing has no effect yet"}
 	if diff := cmp.Diff(want, o.Warnings()); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff([]string{"NamespaceLifecycle"}, o.Server.Admission.EnablePlugins); diff != "" {
-		t.Errorf("enabled plugins (-want +got):\n%s", diff)
 	}
 	if errs := o.Server.Admission.Validate(); len(errs) > 0 {
 		t.Error(errs)
@@ -127,40 +120,6 @@ func TestPluginsOffByDefault(t *testing.T) {
 		if server.NewOptions().Admission.DefaultOffPlugins.Has(name) {
 			t.Errorf("%s is off in stoa start", name)
 		}
-	}
-}
-
-// TestMissingPlugins names plugins that are on in kube-apiserver, until the server has
-// them or the user has said that he does without.
-func TestMissingPlugins(t *testing.T) {
-	t.Parallel()
-	registered := []string{
-		"CertificateApproval", "CertificateSigning", "CertificateSubjectRestriction", "ClusterTrustBundleAttest", "DefaultIngressClass",
-		"DefaultStorageClass", "DefaultTolerationSeconds", "JobValidation", "MutatingAdmissionPolicy", "MutatingAdmissionWebhook",
-		"NamespaceLifecycle", "NodeDeclaredFeatureValidator", "PersistentVolumeClaimResize", "PodGroupProtection",
-		"PodGroupWorkloadExists", "PodResizeValidator", "PodSecurity", "PodTopologyLabels", "Priority", "RuntimeClass",
-		"ServiceAccount", "StorageObjectInUseProtection", "TaintNodesByCondition", "ValidatingAdmissionPolicy",
-	}
-	want := []string{"LimitRanger", "ResourceQuota", "ValidatingAdmissionWebhook"}
-	if diff := cmp.Diff(want, missingDefaults(registered)); diff != "" {
-		t.Errorf("missing (-want +got):\n%s", diff)
-	}
-	var names []string
-	for name, on := range plugins {
-		if on {
-			names = append(names, name)
-		}
-	}
-	for _, warning := range parse(t, "--disable-admission-plugins="+strings.Join(names, ",")).Warnings() {
-		if strings.HasPrefix(warning, "admission plugins") {
-			t.Errorf("with all of them disabled: %s", warning)
-		}
-	}
-	o := parse(t)
-	missing := missingDefaults(o.Server.Admission.Plugins.Registered())
-	usage := o.flags.Lookup("enable-admission-plugins").Usage
-	if end := "on by default in kube-apiserver: " + strings.Join(missing, ", ") + "."; len(missing) > 0 && !strings.HasSuffix(usage, end) {
-		t.Errorf("help %q does not end in %q", usage, end)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -183,6 +184,36 @@ func admissionCases() []admissionCase {
 			}}, dry)
 			return refusal(err)
 		}, "Use of external IPs is denied by admission control", "done"},
+		{"PodResizeValidator", func(t *testing.T, admin, _ kubernetes.Interface) string {
+			pods := admin.CoreV1().Pods("default")
+			pod, err := pods.Get(t.Context(), "placed", metav1.GetOptions{})
+			if err != nil {
+				return err.Error()
+			}
+			pod.Spec.Containers[0].Resources.Requests = hard("cpu", "3", "memory", "1Gi")
+			_, err = pods.UpdateResize(t.Context(), pod.Name, pod, metav1.UpdateOptions{DryRun: dry.DryRun})
+			return refusal(err)
+		}, "Node didn't have enough allocatable resources: cpu, requested: 3000, allocatable: 2000", "done"},
+		{"NodeDeclaredFeatureValidator", func(t *testing.T, admin, _ kubernetes.Interface) string {
+			pods := admin.CoreV1().Pods("default")
+			pod, err := pods.Get(t.Context(), "whole", metav1.GetOptions{})
+			if err != nil {
+				return err.Error()
+			}
+			pod.Spec.Resources.Requests = hard("cpu", "2")
+			_, err = pods.UpdateResize(t.Context(), pod.Name, pod, metav1.UpdateOptions{DryRun: dry.DryRun})
+			return refusal(err)
+		}, `pod update requires features InPlacePodLevelResourcesVerticalScaling which are not available on node "small"`, "done"},
+		{"NamespaceExists", func(t *testing.T, admin, _ kubernetes.Interface) string {
+			_, err := admin.AuthorizationV1().LocalSubjectAccessReviews("nowhere").Create(t.Context(), &authorizationv1.LocalSubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+				User: "jane", ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: "nowhere", Verb: "get", Resource: "pods"},
+			}}, dry)
+			return text(err)
+		}, `namespaces "nowhere" not found`, ""},
+		{"NamespaceAutoProvision", func(t *testing.T, admin, _ kubernetes.Interface) string {
+			_, err := admin.CoreV1().Secrets("sudden").Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{GenerateName: "x"}}, create)
+			return text(err)
+		}, "", `namespaces "sudden" not found`},
 		{"AlwaysDeny", func(t *testing.T, _, user kubernetes.Interface) string {
 			_, err := user.CoreV1().Secrets("default").Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, dry)
 			return refusal(err)
@@ -219,6 +250,27 @@ func prepareAdmission(t *testing.T, server *stoatest.Server) (admin, user kubern
 		"runtime class": func() error {
 			_, err := admin.NodeV1().RuntimeClasses().Create(t.Context(), &nodev1.RuntimeClass{ObjectMeta: metav1.ObjectMeta{Name: "heavy"}, Handler: "h", Overhead: &nodev1.Overhead{PodFixed: hard("cpu", "250m")}}, create)
 			return err
+		},
+		"pods on a node": func() error {
+			node, err := admin.CoreV1().Nodes().Create(t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "small", Labels: map[string]string{"kubernetes.io/os": "linux"}}}, create)
+			if err != nil {
+				return err
+			}
+			node.Status.Allocatable = hard("cpu", "2", "memory", "1Gi")
+			if _, err := admin.CoreV1().Nodes().UpdateStatus(t.Context(), node, metav1.UpdateOptions{}); err != nil {
+				return err
+			}
+			placed := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "placed"}, Spec: corev1.PodSpec{NodeName: "small", Containers: []corev1.Container{
+				{Name: "c", Image: "i", Resources: corev1.ResourceRequirements{Requests: hard("cpu", "1", "memory", "1Gi"), Limits: hard("cpu", "4", "memory", "2Gi")}},
+			}}}
+			whole := placed.DeepCopy()
+			whole.Name, whole.Spec.Containers[0].Resources, whole.Spec.Resources = "whole", corev1.ResourceRequirements{}, &corev1.ResourceRequirements{Requests: hard("cpu", "1")}
+			for _, pod := range []*corev1.Pod{placed, whole} {
+				if _, err := admin.CoreV1().Pods("default").Create(t.Context(), pod, create); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 		"claim": func() error {
 			made, err := admin.CoreV1().PersistentVolumeClaims("default").Create(t.Context(), claim, create)
@@ -271,7 +323,8 @@ func TestAdmissionPlugins(t *testing.T) {
 	}{
 		"default": {"--profiling=true", func(plugin string) bool {
 			switch plugin {
-			case "AlwaysPullImages", "LimitPodHardAntiAffinityTopology", "ExtendedResourceToleration", "OwnerReferencesPermissionEnforcement", "DenyServiceExternalIPs", "AlwaysDeny":
+			case "AlwaysPullImages", "LimitPodHardAntiAffinityTopology", "ExtendedResourceToleration", "OwnerReferencesPermissionEnforcement", "DenyServiceExternalIPs",
+				"NamespaceExists", "NamespaceAutoProvision", "AlwaysDeny":
 				return false
 			}
 			return true
