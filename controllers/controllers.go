@@ -26,12 +26,14 @@ import (
 	"github.com/stoa-project/stoa/controllers/namespace"
 	"github.com/stoa-project/stoa/controllers/namespacecreator"
 	"github.com/stoa-project/stoa/controllers/namespacedefaults"
+	"github.com/stoa-project/stoa/controllers/policystatus"
 	"github.com/stoa-project/stoa/controllers/protection"
 	"github.com/stoa-project/stoa/controllers/resourcequota"
 	"github.com/stoa-project/stoa/controllers/rootca"
 	"github.com/stoa-project/stoa/controllers/serviceaccount"
 	"github.com/stoa-project/stoa/controllers/tenant"
 	"github.com/stoa-project/stoa/controllers/tokencleaner"
+	"github.com/stoa-project/stoa/controllers/trustbundle"
 	"github.com/stoa-project/stoa/controllers/ttlafterfinished"
 	"github.com/stoa-project/stoa/controllers/work"
 )
@@ -68,7 +70,8 @@ func Table() []Controller {
 	}
 	roles := schema.GroupVersion{Group: "rbac.authorization.k8s.io", Version: "v1"}
 	tenancy := schema.GroupVersion{Group: "tenancy.stoa.dev", Version: "v1"}
-	requests := []schema.GroupVersionResource{{Group: "certificates.k8s.io", Version: "v1", Resource: "certificatesigningrequests"}}
+	certificate := schema.GroupVersion{Group: "certificates.k8s.io", Version: "v1"}
+	requests := []schema.GroupVersionResource{certificate.WithResource("certificatesigningrequests")}
 	table := []Controller{
 		{Name: accounttoken.Name, Needs: need("secrets", "serviceaccounts"), New: accounttoken.New},
 		{
@@ -77,6 +80,7 @@ func Table() []Controller {
 		},
 		{Name: certificates.SigningName, Needs: requests, New: certificates.NewSigning},
 		{Name: certificates.CleanerName, Needs: requests, New: certificates.NewCleaner},
+		{Name: certificates.PodCleanerName, Needs: []schema.GroupVersionResource{certificate.WithResource("podcertificaterequests")}, New: certificates.NewPodCleaner},
 		{Name: clusterroleaggregation.Name, Needs: []schema.GroupVersionResource{roles.WithResource("clusterroles")}, New: plain(clusterroleaggregation.New)},
 		{Name: garbagecollector.Name, New: garbagecollector.New}, // it needs nothing: it looks at what there is
 		{
@@ -87,6 +91,10 @@ func Table() []Controller {
 		{Name: namespace.Name, Needs: need("namespaces"), New: namespace.New},
 		{Name: namespacecreator.Name, Needs: append(need("namespaces"), roles.WithResource("rolebindings")), New: namespacecreator.New},
 		{Name: namespacedefaults.Name, Needs: need("namespaces", "configmaps", "resourcequotas", "limitranges"), New: namespacedefaults.New},
+		{
+			Name: policystatus.Name, New: policystatus.New,
+			Needs: []schema.GroupVersionResource{{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingadmissionpolicies"}},
+		},
 		{Name: resourcequota.Name, Needs: need("resourcequotas"), New: resourcequota.New},
 		{Name: rootca.Name, Needs: need("namespaces", "configmaps"), New: rootca.New},
 		{Name: serviceaccount.Name, Needs: need("namespaces", "serviceaccounts"), New: plain(serviceaccount.New)},
@@ -96,6 +104,7 @@ func Table() []Controller {
 				schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"}),
 		},
 		{Name: tokencleaner.Name, Needs: need("secrets"), New: plain(tokencleaner.New)},
+		{Name: trustbundle.Name, Needs: []schema.GroupVersionResource{certificate.WithResource("clustertrustbundles")}, New: trustbundle.New},
 		{Name: ttlafterfinished.Name, Needs: []schema.GroupVersionResource{{Group: "batch", Version: "v1", Resource: "jobs"}}, New: ttlafterfinished.New},
 	}
 	for _, p := range protection.Table() {

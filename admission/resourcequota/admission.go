@@ -13,6 +13,7 @@ import (
 	"io"
 	"sync"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
@@ -32,13 +33,21 @@ import (
 // PluginName is what --enable-admission-plugins calls it.
 const PluginName = resourcequota.PluginName
 
-// workers is how many namespaces are charged at a time, as in Kubernetes.
-const workers = 5
+const (
+	// workers is how many namespaces are charged at a time, as in Kubernetes.
+	workers = 5
+	// crowd is how many requests the charger has at a time. It gives up those that it has
+	// had for ten seconds, and may have charged them by then; so on a busy machine many
+	// at once would be charged for nothing.
+	crowd = 50
+)
 
 type plugin struct {
 	*admission.Handler
 	charger *resourcequota.QuotaAdmission
 	charges *quota.Charges
+	// turns has an element for each request that the charger has.
+	turns chan struct{}
 	// demands says that the configuration demands quotas.
 	demands bool
 
@@ -78,7 +87,7 @@ func Register(plugins *admission.Plugins, charges *quota.Charges) {
 		}
 		return &plugin{
 			Handler: admission.NewHandler(admission.Create, admission.Update),
-			charger: charger, charges: charges, demands: len(configuration.LimitedResources) > 0,
+			charger: charger, charges: charges, turns: make(chan struct{}, crowd), demands: len(configuration.LimitedResources) > 0,
 		}, nil
 	})
 }
@@ -124,6 +133,12 @@ func (p *plugin) Validate(ctx context.Context, a admission.Attributes, o admissi
 	p.start.Do(p.prepare)
 	if !p.counts(a) {
 		return nil
+	}
+	select {
+	case p.turns <- struct{}{}:
+		defer func() { <-p.turns }()
+	case <-ctx.Done():
+		return apierrors.NewTimeoutError("the request was not charged to the resource quotas in time", 1)
 	}
 	if !a.IsDryRun() {
 		p.charges.Add(ctx, a.GetNamespace())

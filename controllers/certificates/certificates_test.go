@@ -23,9 +23,11 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
+	metadatafake "k8s.io/client-go/metadata/fake"
 
 	"github.com/stoa-project/stoa/controllers/certificates"
 	"github.com/stoa-project/stoa/controllers/work"
@@ -257,6 +259,53 @@ func TestCleaner(t *testing.T) {
 		want(2*time.Hour+time.Second, "damaged", "pending", "unsigned")
 		want(24*time.Hour+time.Second, "damaged", "pending", "unsigned")
 		want(25*time.Hour+time.Second, "damaged")
+		cancel()
+		<-done
+	})
+}
+
+// Requests of pods go a quarter of an hour after they came, whatever became of them.
+func TestPodCleaner(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		request := func(name string, came time.Duration) *metav1.PartialObjectMetadata {
+			return &metav1.PartialObjectMetadata{
+				TypeMeta:   metav1.TypeMeta{APIVersion: "certificates.k8s.io/v1", Kind: "PodCertificateRequest"},
+				ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, UID: types.UID(name), CreationTimestamp: metav1.NewTime(start.Add(came))},
+			}
+		}
+		scheme := metadatafake.NewTestScheme()
+		if err := metav1.AddMetaToScheme(scheme); err != nil {
+			t.Fatal(err)
+		}
+		client := metadatafake.NewSimpleMetadataClient(scheme, request("old", -time.Hour), request("new", 0), request("newer", 4*time.Minute))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			certificates.NewPodCleaner(work.Server{Metadata: client})(ctx)
+		}()
+		want := func(when time.Duration, names ...string) {
+			t.Helper()
+			<-time.After(time.Until(start.Add(when)))
+			synctest.Wait()
+			list, err := client.Resource(certificatesv1.SchemeGroupVersion.WithResource("podcertificaterequests")).List(ctx, metav1.ListOptions{})
+			if err != nil {
+				t.Error(err)
+			}
+			var got []string
+			for i := range list.Items {
+				got = append(got, list.Items[i].Name)
+			}
+			if diff := cmp.Diff(names, got); diff != "" {
+				t.Errorf("after %v (-want +got):\n%s", when, diff)
+			}
+		}
+		want(time.Second, "new", "newer")
+		want(14*time.Minute, "new", "newer")
+		want(15*time.Minute+time.Second, "newer")
+		want(20*time.Minute + time.Second)
 		cancel()
 		<-done
 	})

@@ -3,7 +3,7 @@
 
 // Package certificates has the controllers for certificates that are asked for at the
 // API: one approves requests of kubelets that may have one, one signs what was approved
-// for the signers kubernetes.io/*, and one deletes requests that are over.
+// for the signers kubernetes.io/*, and two delete requests that are over.
 package certificates
 
 import (
@@ -26,6 +26,8 @@ const (
 	ApprovingName = "certificatesigningrequest-approving-controller"
 	SigningName   = "certificatesigningrequest-signing-controller"
 	CleanerName   = "certificatesigningrequest-cleaner-controller"
+	// PodCleanerName is about requests that kubelets make for pods.
+	PodCleanerName = "podcertificaterequest-cleaner-controller"
 )
 
 // watch has requests looked at that may need something, until ctx ends.

@@ -10,6 +10,7 @@ import (
 	"context"
 	"maps"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -36,10 +37,17 @@ const (
 		"No other usage is guaranteed across distributions of Kubernetes clusters."
 )
 
+// syncs are for all servers of a process, which have one registry of metrics.
+var syncs = sync.OnceValue(func() work.Syncs { //nolint:gochecknoglobals // like the registry
+	const help = "Number of namespace syncs happened in root ca cert publisher."
+	return work.NewSyncs(queueName, help, help)
+})
+
 type controller struct {
 	server     work.Server
 	namespaces corelisters.NamespaceLister
 	queue      *work.Queue // of the names of namespaces that may lack the config map
+	repairs    work.Repairs
 
 	lock sync.Mutex
 	// right are the namespaces that have it; nil until all config maps were seen.
@@ -54,7 +62,7 @@ func New(server work.Server) func(context.Context) {
 		if len(server.RootCA) == 0 {
 			return
 		}
-		c := &controller{server: server, namespaces: informer.Lister()}
+		c := &controller{server: server, namespaces: informer.Lister(), repairs: work.Repairs{Controller: Name}}
 		c.queue = work.NewQueue(queueName, c.ensure)
 		registration, err := shared.AddEventHandler(cache.ResourceEventHandlerFuncs{
 			AddFunc:    c.changed,
@@ -70,7 +78,9 @@ func New(server work.Server) func(context.Context) {
 			if cache.WaitFor(ctx, "", shared.HasSyncedChecker()) {
 				server.Follow(ctx, work.Watch{
 					Resource: corev1.SchemeGroupVersion.WithResource("configmaps"), Fields: "metadata.name=" + configMap,
-					Seen: c.seen, Gone: c.lost, Listed: c.listed,
+					Seen:   func(obj metav1.Object) { c.seen(ctx, obj) },
+					Gone:   func(obj metav1.Object) { c.lost(ctx, obj.GetNamespace()) },
+					Listed: c.listed,
 				})
 			}
 		})
@@ -90,6 +100,7 @@ func (c *controller) changed(obj any) {
 func (c *controller) gone(obj any) {
 	if name, err := cache.DeletionHandlingObjectToName(obj); err == nil {
 		c.note(name.Name, false)
+		c.repairs.Forget(name.Name)
 	}
 }
 
@@ -111,17 +122,18 @@ func (c *controller) note(namespace string, right bool) {
 	}
 }
 
-func (c *controller) seen(obj metav1.Object) {
-	right := c.isRight(obj)
-	c.note(obj.GetNamespace(), right)
-	if !right {
-		c.queue.Add(obj.GetNamespace())
+func (c *controller) seen(ctx context.Context, obj metav1.Object) {
+	if c.isRight(obj) {
+		c.note(obj.GetNamespace(), true)
+		return
 	}
+	c.lost(ctx, obj.GetNamespace())
 }
 
-func (c *controller) lost(obj metav1.Object) {
-	c.note(obj.GetNamespace(), false)
-	c.queue.Add(obj.GetNamespace())
+// lost has the config map of a namespace made again, or put right.
+func (c *controller) lost(ctx context.Context, namespace string) {
+	c.note(namespace, false)
+	c.queue.AddAfter(namespace, c.repairs.Wait(ctx, namespace))
 }
 
 // listed queues all namespaces that are not among those with the config map.
@@ -156,7 +168,9 @@ func (c *controller) equal(have *corev1.ConfigMap) bool {
 func (c *controller) data() map[string]string { return map[string]string{key: string(c.server.RootCA)} }
 
 // ensure makes the config map, or puts it right.
-func (c *controller) ensure(ctx context.Context, name string) error {
+func (c *controller) ensure(ctx context.Context, name string) (err error) {
+	begin := time.Now()
+	defer func() { syncs().Observe(begin, err) }()
 	namespace, err := c.namespaces.Get(name)
 	if apierrors.IsNotFound(err) || err == nil && namespace.Status.Phase != corev1.NamespaceActive {
 		return nil

@@ -7,16 +7,28 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/client-go/tools/cache"
 
+	"github.com/stoa-project/stoa/apis/core"
+	"github.com/stoa-project/stoa/controllers/rootca"
+	"github.com/stoa-project/stoa/controllers/work"
 	"github.com/stoa-project/stoa/stoatest"
 )
 
@@ -75,6 +87,66 @@ func TestController(t *testing.T) {
 	if err != nil {
 		t.Errorf("the namespace does not go: %v", err)
 	}
+}
+
+// stores returns what the server has of config maps in the client, with the types of the
+// store.
+func stores(client kubernetes.Interface) func(schema.GroupVersionResource) cache.ListerWatcher {
+	configMaps := client.CoreV1().ConfigMaps("")
+	return func(schema.GroupVersionResource) cache.ListerWatcher {
+		return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
+			ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+				list, err := configMaps.List(ctx, options)
+				if err != nil {
+					return nil, err
+				}
+				out := &core.ConfigMapList{ListMeta: list.ListMeta}
+				for i := range list.Items {
+					out.Items = append(out.Items, core.ConfigMap(list.Items[i]))
+				}
+				return out, nil
+			},
+			WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+				from, err := configMaps.Watch(ctx, options)
+				if err != nil {
+					return nil, err
+				}
+				return watch.Filter(from, func(event watch.Event) (watch.Event, bool) {
+					event.Object = (*core.ConfigMap)(event.Object.(*corev1.ConfigMap))
+					return event, true
+				}), nil
+			},
+		}, client)
+	}
+}
+
+// Two servers that disagree on the certificates write now and then, and not without end.
+func TestDisagreement(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}, Status: corev1.NamespaceStatus{Phase: corev1.NamespaceActive}})
+		writes := 0
+		client.PrependReactor("update", "configmaps", func(clienttesting.Action) (bool, runtime.Object, error) {
+			writes++ // one at a time, by the lock of the client
+			return false, nil, nil
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		var servers sync.WaitGroup
+		for _, ca := range []string{"one", "two"} {
+			factory := informers.NewSharedInformerFactory(client, 0)
+			run := rootca.New(work.Server{Client: client, Informers: factory, Local: stores(client), RootCA: []byte(ca)})
+			factory.StartWithContext(ctx)
+			servers.Go(func() { run(ctx) })
+			defer factory.Shutdown()
+		}
+		<-time.After(time.Hour)
+		cancel()
+		servers.Wait()
+		// At most one a minute of each, after the first.
+		if writes < 60 || writes > 150 {
+			t.Errorf("they wrote %d times in an hour", writes)
+		}
+	})
 }
 
 // What a file says is published in place of what the server has, also where something

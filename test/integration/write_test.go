@@ -5,15 +5,18 @@ package integration
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
 
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
@@ -165,9 +168,8 @@ func TestCounters(t *testing.T) {
 	const workers, times = 8, 15
 	client := coreClient(t).CoreV1().ConfigMaps(newNamespace(t))
 	createConfigMap(t, client, "counter", "0")
-	backoff := retry.DefaultBackoff
-	backoff.Steps = 1000
-	backoff.Cap = patience
+	// Not retry.DefaultBackoff, whose waits grow until it gives up.
+	backoff := wait.Backoff{Duration: 5 * time.Millisecond, Jitter: 2, Steps: math.MaxInt}
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
