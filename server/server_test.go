@@ -12,11 +12,13 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"testing"
@@ -230,25 +232,92 @@ func TestCloseLeavesNothing(t *testing.T) { //nolint:paralleltest // see above
 				t.Fatal(err)
 			}
 			s.Close()
-			// These end by themselves, or are the process's.
-			options := []goleak.Option{
-				ignore,
-				goleak.IgnoreAnyFunction("k8s.io/apiserver/pkg/storage/cacher.(*watchCache).waitUntilFreshLocked.func2"),
-				goleak.IgnoreTopFunction("k8s.io/klog/v2.(*flushDaemon).run.func1"),
-				goleak.IgnoreAnyFunction("k8s.io/apimachinery/pkg/util/wait.Forever"),
-				goleak.IgnoreAnyFunction("k8s.io/apiserver/pkg/admission/plugin/policy/mutating/patch.(*typeConverterManager).Run"),
+			leavesNothing(t, ignore, tc.left)
+		})
+	}
+}
+
+// leavesNothing waits until no goroutines are left but those before, and a number.
+func leavesNothing(t *testing.T, before goleak.Option, want int) {
+	t.Helper()
+	// These end by themselves, or are the process's.
+	options := []goleak.Option{
+		before,
+		goleak.IgnoreAnyFunction("k8s.io/apiserver/pkg/storage/cacher.(*watchCache).waitUntilFreshLocked.func2"),
+		goleak.IgnoreTopFunction("k8s.io/klog/v2.(*flushDaemon).run.func1"),
+		goleak.IgnoreAnyFunction("k8s.io/apimachinery/pkg/util/wait.Forever"),
+		goleak.IgnoreAnyFunction("k8s.io/apiserver/pkg/admission/plugin/policy/mutating/patch.(*typeConverterManager).Run"),
+	}
+	var found error
+	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		left := 0
+		if found = goleak.Find(options...); found != nil {
+			left = strings.Count(found.Error(), "Goroutine ")
+		}
+		return left == want, nil
+	})
+	if err != nil {
+		t.Errorf("want %d goroutines that are left: %v", want, found)
+	}
+}
+
+// TestRunLeavesNothing counts goroutines of servers that have run. What is off does not run
+// meanwhile. It is not parallel: others would count.
+func TestRunLeavesNothing(t *testing.T) { //nolint:paralleltest // see above
+	for name, tc := range map[string]struct {
+		change func(*server.Options)
+		// runs are parts of the names of what must run or not.
+		runs map[string]bool
+	}{
+		"all": {func(*server.Options) {}, map[string]bool{"stoa/controllers/namespace.": true, "stoa/controllers/garbagecollector.": true, "admission/plugin/": true}},
+		"controllers off": {
+			func(o *server.Options) { o.Controllers.Names = []string{"-*"} }, map[string]bool{"stoa/controllers": false, "admission/plugin/": true},
+		},
+		"plugins off": {
+			func(o *server.Options) { o.Admission.DisablePlugins = o.Admission.Plugins.Registered() },
+			map[string]bool{"stoa/controllers/namespace.": true, "stoa/admission": false, "admission/plugin/": false},
+		},
+		"both off": {
+			func(o *server.Options) {
+				o.Controllers.Names, o.Admission.DisablePlugins = []string{"-*"}, o.Admission.Plugins.Registered()
+			},
+			map[string]bool{"stoa/controllers": false, "stoa/admission": false, "admission/plugin/": false},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := goleak.IgnoreCurrent()
+			s, err := server.New(t.Context(), options(t, tc.change))
+			if err != nil {
+				t.Fatal(err)
 			}
-			var found error
-			err = wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
-				left := 0
-				if found = goleak.Find(options...); found != nil {
-					left = strings.Count(found.Error(), "Goroutine ")
+			ctx, stop := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- s.Run(ctx) }()
+			if err := s.WaitReady(ctx); err != nil {
+				t.Fatal(err)
+			}
+			wrong := ""
+			err = wait.PollUntilContextTimeout(ctx, 10*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+				var stacks strings.Builder
+				if err := pprof.Lookup("goroutine").WriteTo(&stacks, 1); err != nil {
+					return false, err
 				}
-				return left == tc.left, nil
+				wrong = ""
+				for part, want := range tc.runs {
+					if strings.Contains(stacks.String(), part) != want {
+						wrong += fmt.Sprintf("%s runs: %t, want %t\n%s\n", part, !want, want, &stacks)
+					}
+				}
+				return wrong == "", nil
 			})
 			if err != nil {
-				t.Errorf("want %d goroutines that are left: %v", tc.left, found)
+				t.Error(wrong)
 			}
+			stop()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			leavesNothing(t, before, 0)
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,15 +49,47 @@ func oneLeader(t *testing.T, one, two *server) {
 	})
 }
 
-// Of two servers on one etcd the second takes over when the first one crashes. How soon
-// that must be is a test of package election, whose time does not depend on the machine.
+// wantAddresses waits until the service kubernetes leads to servers, in both forms of its
+// endpoints.
+func (s *server) wantAddresses(t *testing.T, want ...string) {
+	t.Helper()
+	eventually(t, "the endpoints of the service kubernetes are those of the servers", func() error {
+		endpoints, err := s.client(t).CoreV1().Endpoints("default").Get(t.Context(), "kubernetes", metav1.GetOptions{}) //nolint:staticcheck // clients read it still
+		if err != nil {
+			return err
+		}
+		slice, err := s.client(t).DiscoveryV1().EndpointSlices("default").Get(t.Context(), "kubernetes", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		var old, now []string
+		for _, subset := range endpoints.Subsets {
+			for _, address := range subset.Addresses {
+				old = append(old, address.IP)
+			}
+		}
+		for _, endpoint := range slice.Endpoints {
+			now = append(now, endpoint.Addresses...)
+		}
+		slices.Sort(now)
+		if !slices.Equal(old, want) || !slices.Equal(now, want) {
+			return fmt.Errorf("endpoints %v, slice %v, want %v", old, now, want)
+		}
+		return nil
+	})
+}
+
+// Of two servers on one etcd the second takes over when the first one crashes, and the
+// service leads to the second alone. How soon the first must be is a test of package
+// election, whose time does not depend on the machine.
 func TestTakeover(t *testing.T) {
 	t.Parallel()
 	integration(t)
 	etcd := startEtcd(t)
-	one := start(t, folder(t), etcd.flags()...)
+	one := start(t, folder(t), append(etcd.flags(), "--advertise-address=192.0.2.1")...)
 	one.wantLeader(t)
-	two := start(t, folder(t), etcd.flags()...)
+	two := start(t, folder(t), append(etcd.flags(), "--advertise-address=192.0.2.2")...)
+	two.wantAddresses(t, "192.0.2.1", "192.0.2.2")
 	if leads, err := two.leads(t.Context(), t); leads || err != nil {
 		t.Fatalf("both servers lead, %v", err)
 	}
@@ -81,6 +114,7 @@ func TestTakeover(t *testing.T) {
 	})
 	t.Logf("Took over in %s", time.Since(crashed))
 	two.wantLeader(t)
+	two.wantAddresses(t, "192.0.2.2")
 	two.stop(t)
 }
 
