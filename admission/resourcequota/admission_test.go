@@ -5,14 +5,20 @@ package resourcequota_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/admission"
+	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/stoa-project/stoa/admission/admissiontest"
 	"github.com/stoa-project/stoa/admission/quota"
@@ -65,6 +71,43 @@ func TestPlugin(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A crowd waits for its turn, and who cannot wait has not been charged.
+func TestCrowd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var charges quota.Charges
+		p := start(t, &charges, share("n", "0"))
+		stuck := make(chan struct{})
+		p.Client().PrependReactor("update", "resourcequotas", func(clienttesting.Action) (bool, runtime.Object, error) {
+			<-stuck
+			return false, nil, nil
+		})
+		secrets := admissiontest.Request{Obj: &core.Secret{}, Resource: corev1.SchemeGroupVersion.WithResource("secrets")}
+		got := map[string]int{}
+		var lock sync.Mutex
+		var all sync.WaitGroup
+		for range 60 {
+			all.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+				defer cancel()
+				err := p.Do(ctx, secrets)
+				lock.Lock()
+				defer lock.Unlock()
+				got[fmt.Sprint(err)]++
+			})
+		}
+		all.Wait()
+		close(stuck)
+		want := map[string]int{
+			"Internal error occurred: resource quota evaluation timed out":        50,
+			"Timeout: the request was not charged to the resource quotas in time": 10,
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("answers (-want +got):\n%s", diff)
+		}
+	})
 }
 
 // The configuration of Kubernetes can demand quotas.
