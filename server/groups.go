@@ -25,6 +25,7 @@ import (
 	aggregatoropenapi "k8s.io/kube-aggregator/pkg/generated/openapi"
 	"k8s.io/kube-openapi/pkg/common"
 
+	tenancyrules "github.com/stoa-project/stoa/admission/tenancy"
 	"github.com/stoa-project/stoa/generated/openapi"
 	"github.com/stoa-project/stoa/registry/admissionregistration"
 	"github.com/stoa-project/stoa/registry/apps"
@@ -197,6 +198,7 @@ func (a *assembly) kindServer(config *genericapiserver.Config) kind.Server {
 		Loopback:      config.LoopbackClientConfig,
 		Source:        func(resource schema.GroupVersionResource) *kind.Source { return a.source(config, resource) },
 		OwnerRole:     a.options.Tenancy.OwnerRole,
+		LimitsTenants: a.options.Admission.runs(tenancyrules.PluginName) && !a.options.Host.Aggregated,
 	}
 }
 

@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 	"k8s.io/apiserver/pkg/authentication/user"
@@ -99,11 +101,17 @@ func (p *plugin) leave(ctx context.Context, a admission.Attributes, name string)
 	return p.mayUse(ctx, a, tenant)
 }
 
-// join says whether the user may give a namespace to a tenant, and counts it.
+// contention is how a namespace is counted that others are counted with on another server.
+func contention() wait.Backoff {
+	return wait.Backoff{Duration: 2 * time.Millisecond, Factor: 1.5, Jitter: 1, Steps: 16}
+}
+
+// join says whether the user may give a namespace to a tenant, and counts it. The write
+// holds for the version that was read: of two servers that count at once, one tries again.
 func (p *plugin) join(ctx context.Context, a admission.Attributes, name string) error {
 	defer p.locks.lock(name)()
 	api := p.own.TenancyV1().Tenants()
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	return retry.RetryOnConflict(contention(), func() error {
 		tenant, err := api.Get(ctx, name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return admission.NewForbidden(a, notOwned(a, name))

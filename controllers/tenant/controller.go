@@ -15,9 +15,12 @@ package tenant
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -53,6 +56,11 @@ type controller struct {
 	ofTenants  *work.Queue // of the names of tenants
 	within     *work.Queue // of the names of namespaces
 
+	// request is how long one lasts at most.
+	request time.Duration
+	lock    sync.Mutex
+	tallies map[string]tally // of tenants; nil if no other server counts
+
 	// children are the objects with the label, from the first tenant on.
 	begin    sync.Once
 	children metadatainformer.SharedInformerFactory
@@ -69,7 +77,10 @@ func New(server work.Server) func(context.Context) {
 	return func(ctx context.Context) {
 		c := &controller{
 			client: server.Client, own: server.Tenancy, metadata: server.Metadata, charges: server.Charges,
-			tenants: tenants.Lister(), namespaces: ofNamespaces, names: namespaces.Lister(),
+			tenants: tenants.Lister(), namespaces: ofNamespaces, names: namespaces.Lister(), request: server.RequestTimeout,
+		}
+		if !server.Alone {
+			c.tallies = map[string]tally{}
 		}
 		c.ofTenants, c.within = work.NewQueue(Name, c.syncTenant), work.NewQueue(Name+"-namespaces", c.syncNamespace)
 		c.ofTenants.Workers, c.within.Workers = workers, workers
@@ -109,13 +120,26 @@ func (c *controller) changed(ctx context.Context, old, obj any) {
 		return
 	}
 	c.begin.Do(func() { c.watch(ctx) })
+	before, known := old.(*tenancyv1.Tenant)
+	if known && onlyCharged(before, tenant) {
+		return
+	}
 	c.ofTenants.Add(tenant.Name)
-	if before, ok := old.(*tenancyv1.Tenant); ok && before.Generation == tenant.Generation {
+	if known && before.Generation == tenant.Generation {
 		return
 	}
 	for _, namespace := range c.of(tenant.Name) {
 		c.within.Add(namespace.Name)
 	}
+}
+
+// onlyCharged says whether a change is one of what is used of the quota, of which there
+// are many.
+func onlyCharged(before, now *tenancyv1.Tenant) bool {
+	old, status := before.Status, now.Status
+	old.QuotaUsed, status.QuotaUsed = nil, nil
+	return !apiequality.Semantic.DeepEqual(before.Status.QuotaUsed, now.Status.QuotaUsed) &&
+		before.Generation == now.Generation && apiequality.Semantic.DeepEqual(old, status) && slices.Equal(before.Finalizers, now.Finalizers)
 }
 
 // moved queues a namespace and its tenant, also the one that it was of.

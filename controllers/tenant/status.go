@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
@@ -38,6 +39,7 @@ func (c *controller) syncTenant(ctx context.Context, name string) error {
 	// charged is there once its requests are over: so no namespace is missed.
 	known, err := api.Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
+		c.forget(name)
 		return nil
 	}
 	if err != nil {
@@ -46,7 +48,7 @@ func (c *controller) syncTenant(ctx context.Context, name string) error {
 	if c.charges.After(tenancyadmission.Key(name), func() { c.ofTenants.Add(name) }) {
 		return nil
 	}
-	names, err := c.count(ctx, name)
+	names, now, err := c.count(ctx, known)
 	if err != nil {
 		return err
 	}
@@ -64,7 +66,7 @@ func (c *controller) syncTenant(ctx context.Context, name string) error {
 	}
 	status := &t.Status
 	status.ObservedGeneration = t.Generation
-	status.Namespaces = tenancyv1.TenantNamespacesStatus{Count: int32(len(names)), Names: names[:min(len(names), maxNames)]}
+	status.Namespaces = tenancyv1.TenantNamespacesStatus{Count: now.count, Names: names[:min(len(names), maxNames)]}
 	switch {
 	case t.DeletionTimestamp != nil:
 		status.Phase = tenancyv1.TenantTerminating
@@ -76,27 +78,54 @@ func (c *controller) syncTenant(ctx context.Context, name string) error {
 	default:
 		status.Phase = tenancyv1.TenantActive
 	}
-	if apiequality.Semantic.DeepEqual(known.Status, *status) {
-		return nil
+	if !apiequality.Semantic.DeepEqual(known.Status, *status) {
+		_, err = api.UpdateStatus(ctx, t, metav1.UpdateOptions{FieldManager: manager})
 	}
-	_, err = api.UpdateStatus(ctx, t, metav1.UpdateOptions{FieldManager: manager})
+	if err == nil {
+		c.remember(name, now)
+	}
 	return again(err)
 }
 
-// count returns the names of the namespaces of a tenant, in order.
-func (c *controller) count(ctx context.Context, tenant string) ([]string, error) {
+// remember keeps what was written of the namespaces of a tenant, and has it looked at
+// again when those that are waited for must be there.
+func (c *controller) remember(tenant string, now tally) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if c.tallies != nil {
+		c.tallies[tenant] = now
+	}
+	if len(now.until) > 0 {
+		c.ofTenants.AddAfter(tenant, time.Until(now.until[0]))
+	}
+}
+
+func (c *controller) forget(tenant string) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	delete(c.tallies, tenant)
+}
+
+// count returns the names of the namespaces of a tenant, in order, and how many there are
+// with those that other servers have counted and not stored.
+func (c *controller) count(ctx context.Context, tenant *tenancyv1.Tenant) ([]string, tally, error) {
 	list, err := c.metadata.Resource(corev1.SchemeGroupVersion.WithResource("namespaces")).List(ctx, metav1.ListOptions{
-		LabelSelector: labels.Set{tenancy.TenantLabel: tenant}.String(),
+		LabelSelector: labels.Set{tenancy.TenantLabel: tenant.Name}.String(),
 	})
 	if err != nil {
-		return nil, err
+		return nil, tally{}, err
 	}
 	names := make([]string, len(list.Items))
 	for i := range list.Items {
 		names[i] = list.Items[i].Name
 	}
 	slices.Sort(names)
-	return names, nil
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if c.tallies == nil {
+		return names, tally{count: int32(len(names))}, nil
+	}
+	return names, c.tallies[tenant.Name].look(tenant.Status.Namespaces.Count, list.Items, time.Now(), c.request), nil
 }
 
 func remaining(names []string) string {

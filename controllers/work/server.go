@@ -39,6 +39,8 @@ type Server struct {
 	// Alone says that no other server can be on the same etcd, so that no other controller
 	// of this kind ever works on the same objects.
 	Alone bool
+	// RequestTimeout is how long a request lasts at most, here and on the other servers.
+	RequestTimeout time.Duration
 	// Tenancy and TenancyInformers are the same for the group tenancy.stoa.dev.
 	Tenancy          versioned.Interface
 	TenancyInformers externalversions.SharedInformerFactory

@@ -45,6 +45,9 @@ type Server struct {
 	Source func(schema.GroupVersionResource) *Source
 	// OwnerRole is the cluster role that the creator of a project gets in it.
 	OwnerRole string
+	// LimitsTenants says that an admission plugin counts the namespaces of tenants. It
+	// cannot where namespaces are written to another server.
+	LimitsTenants bool
 	// Loopback is how to be a client of the server itself, who may do everything, for
 	// objects of other groups. Nil if there is no way.
 	Loopback *rest.Config

@@ -28,14 +28,17 @@ func Projects() kind.Kind {
 		if sources == nil || server.Loopback == nil {
 			return nil, nil
 		}
-		return map[string]rest.Storage{projects: &projectREST{
+		served := &projectREST{
 			TableConvertor: kind.Table[tenancy.Project](projectColumns()),
 			journal:        journal.New(journal.Config{Sources: sources}),
 			authorizer:     server.Authorizer,
 			ownerRole:      server.OwnerRole,
 			cluster:        server.Loopback,
-			tenants:        tenantSlots{config: server.Loopback},
-		}}, nil
+		}
+		if !server.LimitsTenants {
+			served.tenants = &tenantSlots{config: server.Loopback}
+		}
+		return map[string]rest.Storage{projects: served}, nil
 	})
 }
 

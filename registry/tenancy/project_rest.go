@@ -37,9 +37,9 @@ type projectREST struct {
 	authorizer authorizer.Authorizer
 	ownerRole  string
 	// cluster is how to write namespaces and role bindings, with every right and the one to
-	// impersonate; tenants is where there is room for namespaces.
+	// impersonate; tenants is where there is room for namespaces, nil if admission knows.
 	cluster *clientrest.Config
-	tenants tenantSlots
+	tenants *tenantSlots
 }
 
 var (

@@ -37,6 +37,9 @@ const (
 // tenantSlots gives the namespaces of a tenant out, never more than there may be. In a
 // server they are created one after the other; between servers the tenant itself is
 // where they are written down before they are created.
+//
+// It is for namespaces whose creation no admission plugin of this server sees: where one
+// does, it counts those of projects with all others.
 type tenantSlots struct {
 	config *clientrest.Config
 	locks  sync.Map // of tenant names: a channel that holds one token while somebody creates
@@ -54,23 +57,41 @@ func (s *tenantSlots) lock(ctx context.Context, tenant string) (func(), error) {
 	}
 }
 
-// takeSlot checks that a user may create a namespace of a tenant, and that there is room
-// for it. What it returns must be called when the namespace is created, or is not.
-func (r *projectREST) takeSlot(ctx context.Context, who user.Info, tenant, namespace string, dry bool) (func(), error) {
+// mayJoin says whether a user may create a project of a tenant: he owns it, and it is not
+// suspended, or he has the verb for it.
+func (r *projectREST) mayJoin(ctx context.Context, who user.Info, tenant, namespace string) error {
 	known, err := r.journal.Tenant(ctx, tenant)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	owns := known != nil && known.OwnedBy(journal.NewWho(who))
+	if owns && !known.Suspended || known != nil && r.uses(ctx, who, tenant) {
+		return nil
+	}
+	if owns {
+		return notOfTenant(namespace, "the tenant %q is suspended", tenant)
 	}
 	// A tenant that is not there and one of others cannot be told apart.
-	refuse := func(format string, args ...any) error {
-		return apierrors.NewForbidden(tenancy.Resource(projects), namespace, fmt.Errorf(format, args...))
-	}
-	if known == nil || !known.OwnedBy(journal.NewWho(who)) && !r.administers(ctx, who, tenant) {
-		return nil, refuse("user %q does not own the tenant %q", who.GetName(), tenant)
-	}
-	if known.Suspended {
-		return nil, refuse("the tenant %q is suspended", tenant)
-	}
+	return notOfTenant(namespace, "user %q does not own the tenant %q", who.GetName(), tenant)
+}
+
+// uses says whether a user has the verb that lets him have namespaces belong to a tenant
+// that he does not own.
+func (r *projectREST) uses(ctx context.Context, who user.Info, tenant string) bool {
+	decision, _, _ := r.authorizer.Authorize(ctx, authorizer.AttributesRecord{
+		User: who, Verb: "use", Name: tenant, ResourceRequest: true,
+		APIGroup: tenancy.GroupName, APIVersion: "*", Resource: "tenants",
+	})
+	return decision == authorizer.DecisionAllow
+}
+
+func notOfTenant(namespace, format string, args ...any) error {
+	return apierrors.NewForbidden(tenancy.Resource(projects), namespace, fmt.Errorf(format, args...))
+}
+
+// takeSlot checks that there is room for a namespace of a tenant. What it returns must be
+// called when the namespace is created, or is not.
+func (r *projectREST) takeSlot(ctx context.Context, tenant, namespace string, dry bool) (func(), error) {
 	unlock, err := r.tenants.lock(ctx, tenant)
 	if err != nil {
 		return nil, err
@@ -109,7 +130,7 @@ func (r *projectREST) takeSlot(ctx context.Context, who user.Info, tenant, names
 			}
 		}
 		if len(members)+len(slots) >= int(*limit) {
-			return refuse("the tenant %q has all the %d namespaces that it may have", tenant, *limit)
+			return notOfTenant(namespace, "the tenant %q has all the %d namespaces that it may have", tenant, *limit)
 		}
 		if dry {
 			return nil
@@ -131,15 +152,6 @@ func (r *projectREST) takeSlot(ctx context.Context, who user.Info, tenant, names
 		defer unlock()
 		r.tenants.giveBack(ctx, client, tenant, namespace)
 	}, nil
-}
-
-// administers says whether a user may change a tenant, and so make himself an owner.
-func (r *projectREST) administers(ctx context.Context, who user.Info, tenant string) bool {
-	decision, _, _ := r.authorizer.Authorize(ctx, authorizer.AttributesRecord{
-		User: who, Verb: "update", Name: tenant, ResourceRequest: true,
-		APIGroup: tenancy.GroupName, APIVersion: "*", Resource: "tenants",
-	})
-	return decision == authorizer.DecisionAllow
 }
 
 // giveBack ends what takeSlot wrote down. If that fails, it ends by itself.

@@ -98,11 +98,16 @@ func (r *projectREST) Create(ctx context.Context, obj runtime.Object, validate r
 func (r *projectREST) create(ctx context.Context, who user.Info, project *tenancy.Project, options *metav1.CreateOptions) (runtime.Object, error) {
 	dry := options != nil && dryrun.IsDryRun(options.DryRun)
 	if tenant := project.Spec.Tenant; tenant != "" {
-		release, err := r.takeSlot(ctx, who, tenant, project.Name, dry)
-		if err != nil {
+		if err := r.mayJoin(ctx, who, tenant, project.Name); err != nil {
 			return nil, err
 		}
-		defer release()
+		if r.tenants != nil {
+			release, err := r.takeSlot(ctx, tenant, project.Name, dry)
+			if err != nil {
+				return nil, err
+			}
+			defer release()
+		}
 	}
 	namespaces, err := r.namespaces(who)
 	if err != nil {
