@@ -242,9 +242,14 @@ func (c CompletedOptions) admit(config *genericapiserver.Config, access *rest.Co
 	if err := checkConfig(&chain); err != nil {
 		return err
 	}
-	err = chain.ApplyTo(config, factory, client, dynamicClient, config.FeatureGate, config.EffectiveVersion,
+	initializers := []admission.PluginInitializer{
 		webhookinit.NewPluginInitializer(webhookAuth(config), resolver), newDynamicAdmission(),
-		tenancyrules.Initializer{Client: tenancy.client, Informers: tenancy.informers}, closed)
+		tenancyrules.Initializer{Client: tenancy.client, Informers: tenancy.informers}, closed,
+	}
+	if c.available(config, []schema.GroupVersionResource{namespaces, {Group: "tenancy.stoa.dev", Version: "v1", Resource: "tenants"}}) {
+		initializers = append(initializers, resourcequota.Tenants{Client: tenancy.client, Informers: tenancy.informers, Core: client, Namespaces: factory})
+	}
+	err = chain.ApplyTo(config, factory, client, dynamicClient, config.FeatureGate, config.EffectiveVersion, initializers...)
 	switch {
 	case err == nil:
 		return nil

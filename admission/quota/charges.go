@@ -5,6 +5,7 @@ package quota
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -14,7 +15,14 @@ import (
 type Charges struct {
 	lock sync.Mutex
 	open map[string]map[*charge]struct{} // by namespace
+	// own are resource versions that this server has written, the newest of them, and next
+	// is where in them the next one goes.
+	own  []string
+	next int
 }
+
+// versions is how many resource versions are kept.
+const versions = 4096
 
 // charge is a request that is not over.
 type charge struct{ waiters []*waiter }
@@ -60,14 +68,37 @@ func (c *Charges) end(namespace string, over *charge) (done []*waiter) {
 	return done
 }
 
-// After has do called when the requests of a namespace are over that are known now. It
+// After has do called when the requests of namespaces are over that are known now. It
 // returns false, and does not call it, if there are none.
-func (c *Charges) After(namespace string, do func()) bool {
+func (c *Charges) After(do func(), namespaces ...string) bool {
 	c.lock.Lock()
 	defer c.lock.Unlock()
-	w := &waiter{left: len(c.open[namespace]), do: do}
-	for charge := range c.open[namespace] {
-		charge.waiters = append(charge.waiters, w)
+	w := &waiter{do: do}
+	for _, namespace := range namespaces {
+		for charge := range c.open[namespace] {
+			w.left++
+			charge.waiters = append(charge.waiters, w)
+		}
 	}
 	return w.left > 0
+}
+
+// Wrote notes that this server wrote a version of what it charges. Other versions are of
+// requests to other servers, of which nobody knows here when they are over.
+func (c *Charges) Wrote(resourceVersion string) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if len(c.own) < versions {
+		c.own = append(c.own, resourceVersion)
+		return
+	}
+	c.own[c.next] = resourceVersion
+	c.next = (c.next + 1) % versions
+}
+
+// Own says whether this server wrote a version. It does not know those from long ago.
+func (c *Charges) Own(resourceVersion string) bool {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	return slices.Contains(c.own, resourceVersion)
 }

@@ -294,12 +294,12 @@ func TestCharges(t *testing.T) {
 		charges.Add(first, "n")
 		charges.Add(t.Context(), "other")
 		over := 0
-		if !charges.After("n", func() { over++ }) || charges.After("none", func() { over++ }) {
+		if !charges.After(func() { over++ }, "n") || charges.After(func() { over++ }, "none") {
 			t.Error("does not wait where there is something to wait for, or waits elsewhere")
 		}
 		second, endSecond := context.WithCancel(t.Context())
 		charges.Add(second, "n")
-		charges.After("n", func() { over += 10 })
+		charges.After(func() { over += 10 }, "n")
 		end()
 		synctest.Wait()
 		if over != 1 {
@@ -307,7 +307,7 @@ func TestCharges(t *testing.T) {
 		}
 		endSecond()
 		synctest.Wait()
-		if over != 11 || charges.After("n", func() {}) {
+		if over != 11 || charges.After(func() {}, "n") {
 			t.Errorf("after both: %d", over)
 		}
 	})

@@ -2,15 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package resourcequota is the admission plugin ResourceQuota: what is written is charged
-// to the quotas of its namespace, and refused if one of them would be exceeded. Library
-// code does that; this package keeps it from running where there is no quota, and makes
-// the requests known that are charged.
+// to the quotas of its namespace and to that of the tenant to which the namespace belongs,
+// and refused if one of them would be exceeded. Library code judges a request by all of
+// them; this package says which they are and writes what is charged. It keeps the library
+// from running where there is no quota, and makes the requests known that are charged.
 package resourcequota
 
 import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -19,12 +21,13 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 	genericadmissioninitializer "k8s.io/apiserver/pkg/admission/initializer"
 	"k8s.io/apiserver/pkg/admission/plugin/resourcequota"
+	resourcequotaapi "k8s.io/apiserver/pkg/admission/plugin/resourcequota/apis/resourcequota"
 	"k8s.io/apiserver/pkg/admission/plugin/resourcequota/apis/resourcequota/validation"
 	apiquota "k8s.io/apiserver/pkg/quota/v1"
 	"k8s.io/apiserver/pkg/quota/v1/generic"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/utils/lru"
 
 	"github.com/stoa-project/stoa/admission/quota"
 	"github.com/stoa-project/stoa/apis/core"
@@ -44,20 +47,16 @@ const (
 
 type plugin struct {
 	*admission.Handler
-	charger *resourcequota.QuotaAdmission
+	config  *resourcequotaapi.Configuration
 	charges *quota.Charges
+	quotas  accessor
+	synced  []func() bool
 	// turns has an element for each request that the charger has.
 	turns chan struct{}
-	// demands says that the configuration demands quotas.
-	demands bool
 
-	client  kubernetes.Interface
-	drained <-chan struct{}
-	quotas  corelisters.ResourceQuotaLister
-	synced  func() bool
-
-	// start makes the charger ready, when the first quota is there.
+	// start makes the charger, when the first quota is there.
 	start      sync.Once
+	charger    resourcequota.Evaluator
 	evaluators map[schema.GroupResource]apiquota.Evaluator
 	ignored    map[schema.GroupResource]struct{}
 }
@@ -81,54 +80,56 @@ func Register(plugins *admission.Plugins, charges *quota.Charges) {
 		if errs := validation.ValidateConfiguration(configuration); len(errs) > 0 {
 			return nil, errs.ToAggregate()
 		}
-		charger, err := resourcequota.NewResourceQuota(configuration, workers)
-		if err != nil {
-			return nil, err
-		}
-		return &plugin{
+		p := &plugin{
 			Handler: admission.NewHandler(admission.Create, admission.Update),
-			charger: charger, charges: charges, turns: make(chan struct{}, crowd), demands: len(configuration.LimitedResources) > 0,
-		}, nil
+			config:  configuration, charges: charges, turns: make(chan struct{}, crowd), quotas: accessor{written: lru.New(remembered)},
+		}
+		p.SetReadyFunc(func() bool {
+			return !slices.ContainsFunc(p.synced, func(synced func() bool) bool { return !synced() })
+		})
+		return p, nil
 	})
 }
 
 // SetExternalKubeClientSet implements WantsExternalKubeClientSet.
 func (p *plugin) SetExternalKubeClientSet(client kubernetes.Interface) {
-	p.client = client
-	p.charger.SetExternalKubeClientSet(client)
+	p.quotas.client = client
 }
 
 // SetExternalKubeInformerFactory implements WantsExternalKubeInformerFactory.
 func (p *plugin) SetExternalKubeInformerFactory(factory informers.SharedInformerFactory) {
 	informer := factory.Core().V1().ResourceQuotas()
-	p.quotas, p.synced = informer.Lister(), informer.Informer().HasSynced
-	p.charger.SetExternalKubeInformerFactory(factory)
+	p.quotas.quotas = informer.Lister()
+	p.synced = append(p.synced, informer.Informer().HasSynced)
 }
 
 // SetDrainedNotification implements WantsDrainedNotification.
 func (p *plugin) SetDrainedNotification(drained <-chan struct{}) {
-	p.drained = drained
-	p.charger.SetDrainedNotification(drained)
+	p.quotas.drained = drained
 }
 
 // ValidateInitialization implements admission.InitializationValidator.
 func (p *plugin) ValidateInitialization() error {
-	if p.client == nil || p.quotas == nil || p.drained == nil {
+	if p.quotas.client == nil || p.quotas.quotas == nil || p.quotas.drained == nil {
 		return errors.New("missing client, lister of quotas or signal that requests are drained")
 	}
 	return nil
 }
 
 // Validate implements admission.ValidationInterface.
-func (p *plugin) Validate(ctx context.Context, a admission.Attributes, o admission.ObjectInterfaces) error {
+func (p *plugin) Validate(ctx context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
 	if a.GetNamespace() == "" || a.GetResource().GroupResource() == core.Resource("namespaces") {
 		return nil
 	}
-	if !p.demands && p.synced() {
-		quotas, err := p.quotas.ResourceQuotas(a.GetNamespace()).List(labels.Everything())
-		if err == nil && len(quotas) == 0 {
-			return nil
-		}
+	if !p.WaitForReady() {
+		return admission.NewForbidden(a, errors.New("not yet ready to handle request"))
+	}
+	limited, err := p.limited(ctx, a.GetNamespace())
+	if err != nil {
+		return err
+	}
+	if !limited {
+		return nil
 	}
 	p.start.Do(p.prepare)
 	if !p.counts(a) {
@@ -143,16 +144,29 @@ func (p *plugin) Validate(ctx context.Context, a admission.Attributes, o admissi
 	if !a.IsDryRun() {
 		p.charges.Add(ctx, a.GetNamespace())
 	}
-	return p.charger.Validate(ctx, a, o)
+	return p.charger.Evaluate(a)
+}
+
+// limited says whether anything limits what a namespace uses.
+func (p *plugin) limited(ctx context.Context, namespace string) (bool, error) {
+	if len(p.config.LimitedResources) > 0 { // the configuration demands quotas
+		return true, nil
+	}
+	quotas, err := p.quotas.quotas.ResourceQuotas(namespace).List(labels.Everything())
+	if err != nil || len(quotas) > 0 {
+		return true, err
+	}
+	tenant, err := p.quotas.tenants.limiting(ctx, namespace)
+	return tenant != nil, err
 }
 
 func (p *plugin) prepare() {
-	list := quota.Evaluators(&quota.Devices{Client: p.client, Done: p.drained}, nil)
+	list := quota.Evaluators(&quota.Devices{Client: p.quotas.client, Done: p.quotas.drained}, nil)
 	p.evaluators, p.ignored = map[schema.GroupResource]apiquota.Evaluator{}, quota.Ignored()
 	for _, e := range list {
 		p.evaluators[e.GroupResource()] = e
 	}
-	p.charger.SetQuotaConfiguration(generic.NewConfiguration(list, p.ignored))
+	p.charger = resourcequota.NewQuotaEvaluator(&p.quotas, p.ignored, generic.NewRegistry(list), p.quotas.lock, p.config, workers, p.quotas.drained)
 }
 
 // counts says whether a request can change what a quota counts.

@@ -66,7 +66,7 @@ func TestPlugin(t *testing.T) {
 			defer end()
 			admissiontest.Check(t, start(t, &charges, tc.quota).Do(request, tc.request), tc.want)
 			// Until the request is over, its object may be on its way.
-			if charged := charges.After("n", func() {}); charged != tc.charged {
+			if charged := charges.After(func() {}, "n"); charged != tc.charged {
 				t.Errorf("known as charged: %v, want %v", charged, tc.charged)
 			}
 		})

@@ -33,8 +33,9 @@ type monitor struct {
 	informer cache.SharedIndexInformer
 	began    time.Time
 	stop     context.CancelFunc
-	// quotas are the keys of those that limit the resource, by namespace. The controller's
-	// lock guards them.
+	// keys are those of the quotas that limit the resource, and quotas the same by namespace.
+	// The controller's lock guards them.
+	keys   sets.Set[string]
 	quotas map[string]sets.Set[string]
 }
 
@@ -47,7 +48,7 @@ type seen struct {
 }
 
 // watch makes sure that all is watched that a quota limits.
-func (c *controller) watch(ctx context.Context, key string, q *corev1.ResourceQuota) (seen, error) {
+func (c *controller) watch(ctx context.Context, key string, a *account) (seen, error) {
 	devices := &quota.Devices{Client: c.server.Client, Done: ctx.Done()}
 	list := func(resource schema.GroupVersionResource) generic.ListFuncByNamespace {
 		return func(namespace string) ([]runtime.Object, error) { return c.list(ctx, resource, namespace) }
@@ -55,9 +56,9 @@ func (c *controller) watch(ctx context.Context, key string, q *corev1.ResourceQu
 	var out seen
 	var served *catalog.List
 	all, limited := true, map[schema.GroupResource]bool{}
-	for _, e := range limiting(q, devices, list) {
+	for _, e := range limiting(a.quota, devices, list) {
 		resource := e.GroupResource()
-		m := c.join(resource, key, q.Namespace)
+		m := c.join(resource, key, a.namespaces)
 		if m == nil {
 			var err error
 			if served, err = c.server.Catalog.Get(ctx); err != nil {
@@ -71,7 +72,7 @@ func (c *controller) watch(ctx context.Context, key string, q *corev1.ResourceQu
 			if err := c.monitor(ctx, found.GroupVersionResource); err != nil {
 				return seen{}, err
 			}
-			if m = c.join(resource, key, q.Namespace); m == nil {
+			if m = c.join(resource, key, a.namespaces); m == nil {
 				return seen{}, work.AgainError{} // it has ended at once
 			}
 		}
@@ -83,7 +84,7 @@ func (c *controller) watch(ctx context.Context, key string, q *corev1.ResourceQu
 		out.missing = append(out.missing, e)
 		out.wait = max(out.wait, patience-time.Since(m.began))
 	}
-	c.trim(key, q.Namespace, limited)
+	c.trim(key, a.namespaces, limited)
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	if delete(c.waiting, key); !all {
@@ -114,19 +115,26 @@ func (c *controller) rediscover(ctx context.Context) error {
 	return nil
 }
 
-// join has a quota counted again when something of a resource goes, and returns its
-// monitor; nil: there is none.
-func (c *controller) join(resource schema.GroupResource, key, namespace string) *monitor {
+// join has a quota counted again when something of a resource goes in its namespaces, and
+// returns its monitor; nil: there is none.
+func (c *controller) join(resource schema.GroupResource, key string, namespaces []string) *monitor {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	m := c.monitors[resource]
 	if m == nil {
 		return nil
 	}
-	if m.quotas[namespace] == nil {
-		m.quotas[namespace] = sets.New[string]()
+	m.keys.Insert(key)
+	for _, namespace := range namespaces {
+		if m.quotas[namespace] == nil {
+			m.quotas[namespace] = sets.New[string]()
+		}
+		m.quotas[namespace].Insert(key)
+		if c.joined[key] == nil {
+			c.joined[key] = sets.New[string]()
+		}
+		c.joined[key].Insert(namespace)
 	}
-	m.quotas[namespace].Insert(key)
 	return m
 }
 
@@ -144,10 +152,8 @@ func (c *controller) gone(m *monitor, namespace string) {
 func (c *controller) wake(m *monitor, after time.Duration) {
 	c.lock.Lock()
 	defer c.lock.Unlock()
-	for _, keys := range m.quotas {
-		for key := range keys {
-			c.queue.AddAfter(key, after)
-		}
+	for key := range m.keys {
+		c.queue.AddAfter(key, after)
 	}
 }
 
@@ -189,7 +195,7 @@ func (c *controller) monitor(ctx context.Context, resource schema.GroupVersionRe
 	if c.monitors[resource.GroupResource()] != nil {
 		return nil
 	}
-	m := &monitor{resource: resource, began: time.Now(), quotas: map[string]sets.Set[string]{}}
+	m := &monitor{resource: resource, began: time.Now(), keys: sets.New[string](), quotas: map[string]sets.Set[string]{}}
 	all := metav1.NamespaceAll
 	switch resource.GroupResource() { // of these, usage changes
 	case schema.GroupResource{Resource: "pods"}:
@@ -283,29 +289,40 @@ func (c *controller) drop(m *monitor) {
 
 // forget ends what is done for a quota that is gone.
 func (c *controller) forget(key string) {
-	namespace, _, _ := cache.SplitMetaNamespaceKey(key) // it is one
-	c.trim(key, namespace, nil)
+	c.trim(key, nil, nil)
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	delete(c.waiting, key)
 }
 
-// trim takes a quota from the monitors of what it does not limit, and ends those that
-// no quota needs any more.
-func (c *controller) trim(key, namespace string, limited map[schema.GroupResource]bool) {
+// trim takes a quota from the monitors of what it does not limit, and of where it does not
+// hold, and ends those that no quota needs any more.
+func (c *controller) trim(key string, namespaces []string, limited map[schema.GroupResource]bool) {
 	c.lock.Lock()
 	defer c.lock.Unlock()
+	now := sets.New(namespaces...)
 	for resource, m := range c.monitors {
-		if limited[resource] || !m.quotas[namespace].Has(key) {
+		if !m.keys.Has(key) {
 			continue
 		}
-		if m.quotas[namespace].Delete(key); len(m.quotas[namespace]) == 0 {
-			delete(m.quotas, namespace)
+		for namespace := range c.joined[key] {
+			if limited[resource] && now.Has(namespace) {
+				continue
+			}
+			if m.quotas[namespace].Delete(key); len(m.quotas[namespace]) == 0 {
+				delete(m.quotas, namespace)
+			}
 		}
-		if len(m.quotas) == 0 {
+		if limited[resource] {
+			continue
+		}
+		if m.keys.Delete(key); len(m.keys) == 0 {
 			m.stop()
 			delete(c.monitors, resource)
 		}
+	}
+	if delete(c.joined, key); len(namespaces) > 0 {
+		c.joined[key] = now
 	}
 }
 

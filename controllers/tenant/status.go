@@ -45,7 +45,7 @@ func (c *controller) syncTenant(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if c.charges.After(tenancyadmission.Key(name), func() { c.ofTenants.Add(name) }) {
+	if c.charges.After(func() { c.ofTenants.Add(name) }, tenancyadmission.Key(name)) {
 		return nil
 	}
 	names, now, err := c.count(ctx, known)

@@ -5,10 +5,15 @@ package tenancy
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 
@@ -50,6 +55,8 @@ func Tenants() kind.Kind {
 				Value: func(t *tenancy.Tenant) any { return t.Spec.DisplayName }},
 			{Name: "Owners", Type: "integer", Wide: true, Description: "How many subjects own the tenant.",
 				Value: func(t *tenancy.Tenant) any { return int64(len(t.Spec.Owners)) }},
+			{Name: "Quota", Wide: true, Description: "What all namespaces use together, of how much that is allowed.",
+				Value: func(t *tenancy.Tenant) any { return quota(t) }},
 		},
 		Paths: alphaPaths(tenancyv1alpha1.TenantFieldPaths()),
 		Fields: []kind.Field[tenancy.Tenant]{
@@ -60,8 +67,15 @@ func Tenants() kind.Kind {
 }
 
 // prepareTenant stores the phase that reading would default to: otherwise the next
-// write without a change would store it, and count as one.
+// write without a change would store it, and count as one. A new tenant uses nothing, so
+// that its quota holds at once.
 func prepareTenant(_ context.Context, obj, old *tenancy.Tenant) {
+	if old == nil && len(obj.Spec.Quota.Hard) > 0 {
+		obj.Status.QuotaUsed = corev1.ResourceList{}
+		for name, hard := range obj.Spec.Quota.Hard {
+			obj.Status.QuotaUsed[name] = *resource.NewQuantity(0, hard.Format)
+		}
+	}
 	switch {
 	case old != nil:
 	case obj.Spec.Suspended:
@@ -102,4 +116,16 @@ func namespaces(t *tenancy.Tenant) string {
 		return count
 	}
 	return count + "/" + strconv.Itoa(int(*t.Spec.Namespaces.Limit))
+}
+
+func quota(t *tenancy.Tenant) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(t.Spec.Quota.Hard)) {
+		used, hard := "?", t.Spec.Quota.Hard[name]
+		if quantity, ok := t.Status.QuotaUsed[name]; ok {
+			used = quantity.String()
+		}
+		parts = append(parts, fmt.Sprintf("%s: %s/%s", name, used, hard.String()))
+	}
+	return strings.Join(parts, ", ")
 }
