@@ -186,7 +186,7 @@ func (s *Server) controllerBase(c CompletedOptions) (work.Server, error) {
 	}
 	// Without the plugin anybody could write who made a namespace.
 	if c.Admission.runs(namespacecreator.PluginName) {
-		base.CreatorRole = o.CreatorRole
+		base.CreatorRole, base.OwnerRole = o.CreatorRole, c.Tenancy.OwnerRole
 	}
 	return base, nil
 }

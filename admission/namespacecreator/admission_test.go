@@ -24,6 +24,7 @@ import (
 const (
 	key     = "tenancy.stoa.dev/creator"
 	refused = `namespaces "x" is forbidden: metadata.annotations[tenancy.stoa.dev/creator] says who created the namespace and may not be changed`
+	project = "tenancy.stoa.dev/created-as-project"
 	notice  = "metadata.annotations[tenancy.stoa.dev/creator]: set by the server, which says there who created the namespace"
 )
 
@@ -41,7 +42,12 @@ func TestPlugin(t *testing.T) {
 	t.Parallel()
 	admin := &user.DefaultInfo{Name: "root", Groups: []string{user.SystemPrivilegedGroup}}
 	loopback := &user.DefaultInfo{Name: user.APIServerUser, UID: "u", Groups: []string{user.SystemPrivilegedGroup}}
-	created := namespace("x", set{key: "alice", "a": "b"})
+	writer := &user.DefaultInfo{Name: "jane", Groups: []string{"system:stoa:project-writers"}}
+	created, asProject := namespace("x", set{key: "alice", "a": "b"}), namespace("x", set{key: "alice", project: "true"})
+	const (
+		ofProject      = "metadata.annotations[tenancy.stoa.dev/created-as-project]: set by the server, which says there whether the namespace was created as a project"
+		refusedProject = `namespaces "x" is forbidden: metadata.annotations[tenancy.stoa.dev/created-as-project] says whether the namespace was created as a project and may not be changed`
+	)
 	for name, tc := range map[string]struct {
 		obj, old *core.Namespace
 		by       user.Info
@@ -64,6 +70,12 @@ func TestPlugin(t *testing.T) {
 		"forged creator of a system namespace": {
 			obj: namespace("kube-node-lease", set{key: "root"}), want: set{}, warned: warnings{notice},
 		},
+
+		"project":             {obj: namespace("x", nil), by: writer, want: set{key: "jane", project: "true"}},
+		"forged project":      {obj: namespace("x", set{project: "true"}), by: admin, want: set{key: "root"}, warned: warnings{ofProject}},
+		"update of a project": {obj: namespace("x", nil), old: asProject, want: set{key: "alice", project: "true"}, warned: warnings{notice, ofProject}},
+		"project no more":     {obj: namespace("x", set{key: "alice", project: "no"}), old: asProject, by: writer, want: set{key: "alice", project: "no"}, refused: refusedProject},
+		"project later":       {obj: namespace("x", set{key: "alice", project: "true"}), old: created, by: writer, want: set{key: "alice", project: "true"}, refused: refusedProject},
 
 		"update":                       {obj: namespace("x", set{key: "alice", "a": "c"}), old: created, want: set{key: "alice", "a": "c"}},
 		"update without it":            {obj: namespace("x", nil), old: created, want: set{key: "alice"}, warned: warnings{notice}},

@@ -11,6 +11,11 @@ const (
 	TenantLabel = GroupName + "/tenant"
 	// DisplayNameAnnotation holds the display name of the project that a namespace is.
 	DisplayNameAnnotation = GroupName + "/display-name"
+	// ProjectAnnotation of a namespace says that it was created as a project.
+	ProjectAnnotation = GroupName + "/created-as-project"
+	// ProjectWriters is the group in which users write the namespaces of their projects. A
+	// default role lets it do that; nobody else is in it.
+	ProjectWriters = "system:stoa:project-writers"
 )
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

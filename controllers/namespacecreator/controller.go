@@ -5,6 +5,9 @@
 // it. Who that is says an annotation, which an admission plugin writes and nobody else
 // can. It does so once for a namespace: an administrator who takes the role away again
 // has the last word.
+//
+// A namespace that was created as a project belongs to its creator by another role
+// binding. Who creates it makes that too; the controller does if a crash came between.
 package namespacecreator
 
 import (
@@ -22,7 +25,9 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/admission/namespacecreator"
+	"github.com/stoa-project/stoa/apis/tenancy"
 	"github.com/stoa-project/stoa/controllers/work"
+	registrytenancy "github.com/stoa-project/stoa/registry/tenancy"
 )
 
 const (
@@ -46,7 +51,7 @@ func New(server work.Server) func(context.Context) {
 	informer := server.Informers.Core().V1().Namespaces()
 	shared := informer.Informer()
 	return func(ctx context.Context) {
-		if server.CreatorRole == "" {
+		if server.CreatorRole == "" && server.OwnerRole == "" {
 			return
 		}
 		c := &controller{server: server, namespaces: informer.Lister()}
@@ -69,12 +74,32 @@ func New(server work.Server) func(context.Context) {
 	}
 }
 
-// waits says whether the creator of a namespace has not got the role yet. Parts of the
-// system, and the administrator of the server, have what they need.
+// waits says whether the creator of a namespace has not got the role yet.
 func (c *controller) waits(namespace *corev1.Namespace) bool {
+	return namespace.Annotations[Bound] == "" && namespace.Status.Phase == corev1.NamespaceActive && c.binding(namespace) != nil
+}
+
+// binding is what the creator of a namespace gets; nil for nothing. Parts of the system,
+// and the administrator of the server, have what they need.
+func (c *controller) binding(namespace *corev1.Namespace) *rbacv1.RoleBinding {
 	creator := namespace.Annotations[namespacecreator.Annotation]
-	return creator != "" && creator != c.server.Administrator && !strings.HasPrefix(creator, systemPrefix) && namespace.Annotations[Bound] == "" &&
-		namespace.Status.Phase == corev1.NamespaceActive
+	_, project := namespace.Annotations[tenancy.ProjectAnnotation]
+	switch {
+	case creator == "":
+		return nil
+	case project:
+		if c.server.OwnerRole == "" {
+			return nil
+		}
+		return registrytenancy.OwnerBinding(namespace.Name, creator, c.server.OwnerRole)
+	case c.server.CreatorRole == "" || creator == c.server.Administrator || strings.HasPrefix(creator, systemPrefix):
+		return nil
+	}
+	return &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: Binding, Namespace: namespace.Name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: c.server.CreatorRole},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: creator}},
+	}
 }
 
 // sync binds the creator of a namespace to the role, and writes down that it did.
@@ -86,12 +111,8 @@ func (c *controller) sync(ctx context.Context, name string) error {
 	if err != nil || !c.waits(namespace) {
 		return err
 	}
-	role := c.server.CreatorRole
-	binding := &rbacv1.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: Binding, Namespace: name},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: namespace.Annotations[namespacecreator.Annotation]}},
-	}
+	binding := c.binding(namespace)
+	role := binding.RoleRef.Name
 	_, err = c.server.Client.RbacV1().RoleBindings(name).Create(ctx, binding, metav1.CreateOptions{})
 	switch {
 	case apierrors.IsAlreadyExists(err): // a crash came between the two writes, or somebody was faster

@@ -5,6 +5,7 @@ package namespacecreator_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -32,6 +33,13 @@ func made(name, creator string) *corev1.Namespace {
 	return out
 }
 
+// project is a namespace that a user made as a project.
+func project(name, creator string) *corev1.Namespace {
+	out := made(name, creator)
+	out.Annotations["tenancy.stoa.dev/created-as-project"] = "true"
+	return out
+}
+
 // bindings are the users with a role, by namespace, and the annotations that say so.
 func bindings(t *testing.T, client *fake.Clientset) (users, noted map[string]string) {
 	t.Helper()
@@ -42,7 +50,14 @@ func bindings(t *testing.T, client *fake.Clientset) (users, noted map[string]str
 	}
 	for i := range list.Items {
 		b := &list.Items[i]
-		if b.Name != "namespace-creator" || b.RoleRef.Kind != "ClusterRole" || len(b.Subjects) != 1 || b.Subjects[0].Kind != rbacv1.UserKind {
+		kind, name := rbacv1.UserKind, "namespace-creator"
+		if strings.HasPrefix(b.Namespace, "project") {
+			name = "project-owner"
+		}
+		if b.Namespace == "project-of-robot" {
+			kind = rbacv1.ServiceAccountKind
+		}
+		if b.Name != name || b.RoleRef.Kind != "ClusterRole" || len(b.Subjects) != 1 || b.Subjects[0].Kind != kind {
 			t.Errorf("binding %+v", b)
 		}
 		users[b.Namespace] = b.Subjects[0].Name + " " + b.RoleRef.Name
@@ -66,8 +81,14 @@ func TestController(t *testing.T) {
 		users map[string]string
 		noted map[string]string
 	}{
-		"a role":  {"edit", map[string]string{"shop": "jim edit", "late": "jim edit"}, map[string]string{"shop": "edit", "late": "edit", "removed": "edit"}},
-		"no role": {"", map[string]string{}, map[string]string{"removed": "edit"}},
+		"a role": {
+			"edit", map[string]string{"shop": "jim edit", "late": "jim edit", "project": "jim owner", "project-of-robot": "b owner"},
+			map[string]string{"shop": "edit", "late": "edit", "removed": "edit", "project": "owner", "project-of-robot": "owner"},
+		},
+		"no role": {
+			"", map[string]string{"project": "jim owner", "project-of-robot": "b owner"},
+			map[string]string{"removed": "edit", "project": "owner", "project-of-robot": "owner"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -75,9 +96,10 @@ func TestController(t *testing.T) {
 				going, removed := made("going", "jim"), made("removed", "jim")
 				going.Status.Phase = corev1.NamespaceTerminating
 				removed.Annotations["tenancy.stoa.dev/creator-role"] = "edit"
-				client := fake.NewClientset(made("shop", "jim"), made("old", ""), made("system", "system:serviceaccount:a:b"), made("boss", "admin"), going, removed)
+				client := fake.NewClientset(made("shop", "jim"), made("old", ""), made("system", "system:serviceaccount:a:b"), made("boss", "admin"), going, removed,
+					project("project", "jim"), project("project-of-robot", "system:serviceaccount:a:b"))
 				factory := informers.NewSharedInformerFactory(client, 0)
-				run := namespacecreator.New(work.Server{Client: client, Informers: factory, CreatorRole: tc.role, Administrator: "admin"})
+				run := namespacecreator.New(work.Server{Client: client, Informers: factory, CreatorRole: tc.role, OwnerRole: "owner", Administrator: "admin"})
 				ctx, cancel := context.WithCancel(t.Context())
 				factory.StartWithContext(ctx)
 				done := make(chan struct{})

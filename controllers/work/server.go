@@ -60,4 +60,6 @@ type Server struct {
 	// CreatorRole is the cluster role that who makes a namespace gets there; but for
 	// Administrator, who has every right. Empty: none.
 	CreatorRole, Administrator string
+	// OwnerRole is the same for who makes a project.
+	OwnerRole string
 }

@@ -37,9 +37,6 @@ import (
 )
 
 const (
-	// writers is the group in which users write the namespaces of their projects. A
-	// default role lets it do that; nobody else is in it.
-	writers = "system:stoa:project-writers"
 	// manage is the verb that lets somebody change and delete a project that he sees.
 	manage = "manage"
 	// ownerBinding is the role binding of who created a project.
@@ -55,7 +52,7 @@ const (
 func (r *projectREST) namespaces(who user.Info) (typedcorev1.NamespaceInterface, error) {
 	config := clientrest.CopyConfig(r.cluster)
 	config.Impersonate = clientrest.ImpersonationConfig{
-		UserName: who.GetName(), UID: who.GetUID(), Groups: append(slices.Clone(who.GetGroups()), writers), Extra: who.GetExtra(),
+		UserName: who.GetName(), UID: who.GetUID(), Groups: append(slices.Clone(who.GetGroups()), tenancy.ProjectWriters), Extra: who.GetExtra(),
 	}
 	client, err := typedcorev1.NewForConfig(config)
 	if err != nil {
@@ -146,22 +143,36 @@ func describe(namespace *corev1.Namespace, project *tenancy.Project) {
 	metav1.SetMetaDataAnnotation(&namespace.ObjectMeta, tenancy.DisplayNameAnnotation, project.Spec.DisplayName)
 }
 
+// OwnerBinding returns the role binding that gives a project to a user.
+func OwnerBinding(project, user, role string) *rbacv1.RoleBinding {
+	return &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: project, Name: ownerBinding},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+		Subjects:   []rbacv1.Subject{subjectOf(user)},
+	}
+}
+
+func subjectOf(user string) rbacv1.Subject {
+	if namespace, name, err := serviceaccount.SplitUsername(user); err == nil {
+		return rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: name}
+	}
+	return rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}
+}
+
 // bindOwner gives a user the owner role. The server does that, not the user, who does not
-// have the role before.
+// have the role before. A controller does the same, if the server does not come to it, and
+// may be faster.
 func (r *projectREST) bindOwner(ctx context.Context, who user.Info, namespace string) (*rbacv1.RoleBinding, error) {
 	client, err := typedrbacv1.NewForConfig(r.cluster)
 	if err != nil {
 		return nil, err
 	}
-	subject := rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: who.GetName()}
-	if of, name, err := serviceaccount.SplitUsername(who.GetName()); err == nil {
-		subject = rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: of, Name: name}
+	bindings := client.RoleBindings(namespace)
+	bound, err := bindings.Create(ctx, OwnerBinding(namespace, who.GetName(), r.ownerRole), metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		return bindings.Get(ctx, ownerBinding, metav1.GetOptions{})
 	}
-	return client.RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: ownerBinding},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: r.ownerRole},
-		Subjects:   []rbacv1.Subject{subject},
-	}, metav1.CreateOptions{})
+	return bound, err
 }
 
 // undo deletes the namespace of a project that could not be created, also if nobody waits

@@ -4,6 +4,7 @@
 package integration
 
 import (
+	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
 	"github.com/stoa-project/stoa/stoatest"
 )
 
@@ -66,4 +68,51 @@ func TestCreatorRole(t *testing.T) {
 	if _, err := admin.RbacV1().RoleBindings("janes").Get(ctx, "namespace-creator", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("the role is back: %v", err)
 	}
+}
+
+// TestProjectFinished has a server end between the two writes that make a project. The next
+// one finishes it.
+func TestProjectFinished(t *testing.T) {
+	t.Parallel()
+	dir, ctx := t.TempDir(), t.Context()
+	// This is how a server makes the namespace of a project, before it binds the owner.
+	server := stoatest.Start(t, stoatest.WithDataDir(dir), stoatest.WithFlags("--controllers=*,-namespace-creator-controller"))
+	half := func(name, user string) {
+		t.Helper()
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		must(impersonate(t, server, user, "system:stoa:project-writers").CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{}))(t)
+	}
+	eventually(t, func() string { // the default role of the group is there
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "dry"}}
+		_, err := impersonate(t, server, "jane", "system:stoa:project-writers").CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		return text(err)
+	})
+	half("half", "jane")
+	half("half-too", "system:serviceaccount:default:robot")
+	whole := &tenancyv1.Project{ObjectMeta: metav1.ObjectMeta{Name: "whole"}}
+	must(tenancyAs(t, server, "").TenancyV1().Projects().Create(ctx, whole, metav1.CreateOptions{}))(t)
+	server.Stop()
+	server = stoatest.Start(t, stoatest.WithDataDir(dir))
+	admin := clientFor(t, server.Config())
+	for name, owner := range map[string]rbacv1.Subject{
+		"half":     {Kind: "User", APIGroup: "rbac.authorization.k8s.io", Name: "jane"},
+		"half-too": {Kind: "ServiceAccount", Namespace: "default", Name: "robot"},
+		"whole":    {Kind: "User", APIGroup: "rbac.authorization.k8s.io", Name: "stoa-admin"},
+	} {
+		eventually(t, func() string {
+			namespace, err := admin.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+			if err != nil || namespace.Annotations["tenancy.stoa.dev/creator-role"] != "admin" {
+				return "not noted on " + name + ": " + text(err)
+			}
+			return ""
+		})
+		bindings := must(admin.RbacV1().RoleBindings(name).List(ctx, metav1.ListOptions{}))(t)
+		if len(bindings.Items) != 1 || bindings.Items[0].Name != "project-owner" || !slices.Equal(bindings.Items[0].Subjects, []rbacv1.Subject{owner}) {
+			t.Errorf("%s: role bindings %+v", name, bindings.Items)
+		}
+	}
+	eventually(t, func() string {
+		_, err := tenancyAs(t, server, "jane").TenancyV1().Projects().Get(ctx, "half", metav1.GetOptions{})
+		return text(err)
+	})
 }
