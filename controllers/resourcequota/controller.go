@@ -35,8 +35,9 @@ import (
 )
 
 const (
-	// Name is that of the controller of quotas, and TenantName that of those of tenants.
-	Name       = "resourcequota-controller"
+	// Name is that of the controller of quotas.
+	Name = "resourcequota-controller"
+	// TenantName is that of the controller of the quotas of tenants.
 	TenantName = "tenant-quota-controller"
 
 	// workers is how many quotas are counted at once.

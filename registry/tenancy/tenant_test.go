@@ -112,7 +112,7 @@ spec:
 			Patch:  `metadata: {annotations: {tenancy.stoa.dev/v1-fields: "{}"}}`,
 			Errors: []string{`metadata.annotations[tenancy.stoa.dev/v1-fields]: Invalid value: "{}": is reserved: in v1alpha1 it must hold what the server wrote there, in other versions it must not be set`},
 		}},
-		Columns:    []string{"Name", "Phase", "Namespaces", "Age", "Display Name", "Owners"},
+		Columns:    []string{"Name", "Phase", "Namespaces", "Age", "Display Name", "Owners", "Quota"},
 		Selectors:  map[string]bool{"spec.suspended=false": true, "spec.suspended=true": false, "status.phase=Active": true, "status.phase!=Active": false},
 		ShortNames: []string{"tn"},
 	})
@@ -156,7 +156,7 @@ spec:
 			Patch:  `spec: {networkIsolation: Full}`,
 			Errors: []string{`spec.networkIsolation: Unsupported value: "Full": supported values: "None", "Tenant"`},
 		}},
-		Columns:    []string{"Name", "Phase", "Namespaces", "Age", "Display Name", "Owners"},
+		Columns:    []string{"Name", "Phase", "Namespaces", "Age", "Display Name", "Owners", "Quota"},
 		Selectors:  map[string]bool{"spec.suspended=false": true, "status.phase=Active": true},
 		ShortNames: []string{"tn"},
 	})
