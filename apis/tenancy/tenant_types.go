@@ -51,7 +51,7 @@ type TenantQuota struct {
 	Hard corev1.ResourceList
 }
 
-// NamespaceDefaults is what every new namespace of a tenant starts with.
+// NamespaceDefaults is what every namespace of a tenant has.
 type NamespaceDefaults struct {
 	Quota            NamespaceQuota
 	LimitRange       NamespaceLimitRange
@@ -69,7 +69,7 @@ type NamespaceLimitRange struct {
 	Items []corev1.LimitRangeItem
 }
 
-// NamespaceRoleBinding is a role binding made in every new namespace.
+// NamespaceRoleBinding is a role binding that every namespace has.
 type NamespaceRoleBinding struct {
 	Name     string
 	RoleRef  rbacv1.RoleRef

@@ -61,10 +61,11 @@ type TenantSpec struct {
 	// +k8s:maxLength=253
 	DisplayName string `json:"displayName,omitempty"`
 
-	// owners may do everything in the namespaces of the tenant and may make and
-	// delete such namespaces. They are users, groups or service accounts; a
-	// service account needs its namespace. A tenant without owners can be used
-	// by nobody but the administrators. At most 256 entries.
+	// owners have the role admin in all namespaces of the tenant, and manage its
+	// projects. To create some they also need the right to create projects. They
+	// are users, groups or service accounts; a service account needs its
+	// namespace. A tenant without owners can be used by nobody but the
+	// administrators. At most 256 entries.
 	// +optional
 	// +k8s:optional
 	// +listType=atomic
@@ -82,8 +83,8 @@ type TenantSpec struct {
 	// +optional
 	Quota TenantQuota `json:"quota,omitempty,omitzero"`
 
-	// namespaceDefaults is what every new namespace of the tenant starts with.
-	// A change has no effect on namespaces that exist.
+	// namespaceDefaults is what every namespace of the tenant has. A change
+	// applies to all of them, and what somebody changes there is put right again.
 	// +optional
 	NamespaceDefaults NamespaceDefaults `json:"namespaceDefaults,omitempty,omitzero"`
 
@@ -92,8 +93,8 @@ type TenantSpec struct {
 	Placement Placement `json:"placement,omitempty,omitzero"`
 
 	// suspended stops the tenant: its owners may read, and nothing can be
-	// created or changed in its namespaces until it is set to false again.
-	// What runs keeps running. Defaults to false.
+	// created, changed or deleted in its namespaces until it is set to false
+	// again. What runs keeps running. Defaults to false.
 	// +optional
 	// +k8s:optional
 	Suspended bool `json:"suspended,omitempty"`
@@ -135,27 +136,27 @@ type TenantQuota struct {
 // NamespaceDefaults and Placement have no validation tags: v1alpha1 carries them
 // in an annotation, which its tags cannot see, so ../validation has the rules.
 
-// NamespaceDefaults is what every new namespace of a tenant starts with.
+// NamespaceDefaults is what every namespace of a tenant has.
 type NamespaceDefaults struct {
-	// quota becomes a ResourceQuota in every new namespace.
+	// quota becomes the ResourceQuota "tenant" in every namespace.
 	// +optional
 	Quota NamespaceQuota `json:"quota,omitempty,omitzero"`
 
-	// limitRange becomes a LimitRange in every new namespace.
+	// limitRange becomes the LimitRange "tenant" in every namespace.
 	// +optional
 	LimitRange NamespaceLimitRange `json:"limitRange,omitempty,omitzero"`
 
-	// roleBindings become RoleBindings in every new namespace. At most 64
-	// entries, each with a name of its own.
+	// roleBindings become RoleBindings in every namespace. At most 64 entries,
+	// each with a name of its own.
 	// +optional
 	// +k8s:optional
 	// +listType=map
 	// +listMapKey=name
 	RoleBindings []NamespaceRoleBinding `json:"roleBindings,omitempty"`
 
-	// networkIsolation says who may reach the pods of a new namespace. "None"
-	// lets everybody in; "Tenant" lets in the pods of the same tenant only.
-	// Defaults to "None".
+	// networkIsolation says who may reach the pods of a namespace. "None" lets
+	// everybody in; "Tenant" lets in the pods of the same tenant only, by the
+	// NetworkPolicy "tenant". Defaults to "None".
 	// +optional
 	// +k8s:optional
 	NetworkIsolation NetworkIsolation `json:"networkIsolation,omitempty"`
@@ -181,20 +182,20 @@ type NamespaceLimitRange struct {
 	Items []corev1.LimitRangeItem `json:"items,omitempty"`
 }
 
-// NamespaceRoleBinding is a RoleBinding that is made in every new namespace.
+// NamespaceRoleBinding is a RoleBinding that every namespace has.
 type NamespaceRoleBinding struct {
 	// name of the RoleBinding.
 	// +required
 	Name string `json:"name"`
 
-	// roleRef is the role that is bound. It can be a Role of the new namespace
+	// roleRef is the role that is bound. It can be a Role of the namespace
 	// or a ClusterRole.
 	// +required
 	// +k8s:opaqueType
 	RoleRef rbacv1.RoleRef `json:"roleRef"`
 
 	// subjects get the role. When empty, the owners of the tenant get it. A
-	// service account without a namespace is one of the new namespace.
+	// service account without a namespace is one of the same namespace.
 	// +optional
 	// +k8s:optional
 	// +listType=atomic
@@ -216,14 +217,14 @@ const (
 
 // Placement says on which nodes the pods of a tenant run.
 type Placement struct {
-	// nodeSelector is added to every pod of the tenant: it runs only on nodes
-	// that have all these labels.
+	// nodeSelector is added to every new pod of the tenant: it runs only on
+	// nodes that have all these labels. A pod that asks for others is refused.
 	// +optional
 	// +k8s:optional
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
 
-	// tolerations are added to every pod of the tenant, so that it may run on
-	// nodes that keep others away.
+	// tolerations are added to every new pod of the tenant, so that it may run
+	// on nodes that keep others away. Pods of other tenants must not have them.
 	// +optional
 	// +k8s:optional
 	// +listType=atomic

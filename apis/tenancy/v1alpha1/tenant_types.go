@@ -67,10 +67,10 @@ type TenantSpec struct {
 	// +k8s:maxLength=253
 	DisplayName string `json:"displayName,omitempty"`
 
-	// owners may do everything in the namespaces of the tenant and may make and
-	// delete such namespaces. Each is "user:<name>", "group:<name>" or
-	// "serviceaccount:<namespace>:<name>"; the name of a user or group may hold
-	// colons. At most 256 entries.
+	// owners have the role admin in all namespaces of the tenant, and manage its
+	// projects. To create some they also need the right to create projects. Each
+	// is "user:<name>", "group:<name>" or "serviceaccount:<namespace>:<name>";
+	// the name of a user or group may hold colons. At most 256 entries.
 	// +optional
 	// +k8s:optional
 	// +listType=atomic
@@ -94,16 +94,16 @@ type TenantSpec struct {
 	// +k8s:optional
 	Quota corev1.ResourceList `json:"quota,omitempty"`
 
-	// networkIsolation says who may reach the pods of a new namespace. "None"
-	// lets everybody in; "Tenant" lets in the pods of the same tenant only.
-	// Defaults to "None".
+	// networkIsolation says who may reach the pods of a namespace. "None" lets
+	// everybody in; "Tenant" lets in the pods of the same tenant only, by the
+	// NetworkPolicy "tenant". Defaults to "None".
 	// +optional
 	// +k8s:optional
 	NetworkIsolation NetworkIsolation `json:"networkIsolation,omitempty"`
 
 	// suspended stops the tenant: its owners may read, and nothing can be
-	// created or changed in its namespaces until it is set to false again.
-	// What runs keeps running. Defaults to false.
+	// created, changed or deleted in its namespaces until it is set to false
+	// again. What runs keeps running. Defaults to false.
 	// +optional
 	// +k8s:optional
 	Suspended bool `json:"suspended,omitempty"`
