@@ -1009,19 +1009,19 @@ func schema_stoa_apis_tenancy_v1_NamespaceDefaults(ref common.ReferenceCallback)
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "NamespaceDefaults is what every new namespace of a tenant starts with.",
+				Description: "NamespaceDefaults is what every namespace of a tenant has.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"quota": {
 						SchemaProps: spec.SchemaProps{
-							Description: "quota becomes a ResourceQuota in every new namespace.",
+							Description: "quota becomes the ResourceQuota \"tenant\" in every namespace.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1.NamespaceQuota{}.OpenAPIModelName()),
 						},
 					},
 					"limitRange": {
 						SchemaProps: spec.SchemaProps{
-							Description: "limitRange becomes a LimitRange in every new namespace.",
+							Description: "limitRange becomes the LimitRange \"tenant\" in every namespace.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1.NamespaceLimitRange{}.OpenAPIModelName()),
 						},
@@ -1036,7 +1036,7 @@ func schema_stoa_apis_tenancy_v1_NamespaceDefaults(ref common.ReferenceCallback)
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "roleBindings become RoleBindings in every new namespace. At most 64 entries, each with a name of its own.",
+							Description: "roleBindings become RoleBindings in every namespace. At most 64 entries, each with a name of its own.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1049,7 +1049,7 @@ func schema_stoa_apis_tenancy_v1_NamespaceDefaults(ref common.ReferenceCallback)
 					},
 					"networkIsolation": {
 						SchemaProps: spec.SchemaProps{
-							Description: "networkIsolation says who may reach the pods of a new namespace. \"None\" lets everybody in; \"Tenant\" lets in the pods of the same tenant only. Defaults to \"None\".\n\nPossible enum values:\n - `\"None\"` lets everybody in.\n - `\"Tenant\"` lets in the pods of the same tenant only.",
+							Description: "networkIsolation says who may reach the pods of a namespace. \"None\" lets everybody in; \"Tenant\" lets in the pods of the same tenant only, by the NetworkPolicy \"tenant\". Defaults to \"None\".\n\nPossible enum values:\n - `\"None\"` lets everybody in.\n - `\"Tenant\"` lets in the pods of the same tenant only.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"None", "Tenant"},
@@ -1132,7 +1132,7 @@ func schema_stoa_apis_tenancy_v1_NamespaceRoleBinding(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "NamespaceRoleBinding is a RoleBinding that is made in every new namespace.",
+				Description: "NamespaceRoleBinding is a RoleBinding that every namespace has.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
@@ -1145,7 +1145,7 @@ func schema_stoa_apis_tenancy_v1_NamespaceRoleBinding(ref common.ReferenceCallba
 					},
 					"roleRef": {
 						SchemaProps: spec.SchemaProps{
-							Description: "roleRef is the role that is bound. It can be a Role of the new namespace or a ClusterRole.",
+							Description: "roleRef is the role that is bound. It can be a Role of the namespace or a ClusterRole.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(rbacv1.RoleRef{}.OpenAPIModelName()),
 						},
@@ -1157,7 +1157,7 @@ func schema_stoa_apis_tenancy_v1_NamespaceRoleBinding(ref common.ReferenceCallba
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "subjects get the role. When empty, the owners of the tenant get it. A service account without a namespace is one of the new namespace.",
+							Description: "subjects get the role. When empty, the owners of the tenant get it. A service account without a namespace is one of the same namespace.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1186,7 +1186,7 @@ func schema_stoa_apis_tenancy_v1_Placement(ref common.ReferenceCallback) common.
 				Properties: map[string]spec.Schema{
 					"nodeSelector": {
 						SchemaProps: spec.SchemaProps{
-							Description: "nodeSelector is added to every pod of the tenant: it runs only on nodes that have all these labels.",
+							Description: "nodeSelector is added to every new pod of the tenant: it runs only on nodes that have all these labels. A pod that asks for others is refused.",
 							Type:        []string{"object"},
 							AdditionalProperties: &spec.SchemaOrBool{
 								Allows: true,
@@ -1206,7 +1206,7 @@ func schema_stoa_apis_tenancy_v1_Placement(ref common.ReferenceCallback) common.
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "tolerations are added to every pod of the tenant, so that it may run on nodes that keep others away.",
+							Description: "tolerations are added to every new pod of the tenant, so that it may run on nodes that keep others away. Pods of other tenants must not have them.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1612,7 +1612,7 @@ func schema_stoa_apis_tenancy_v1_TenantSpec(ref common.ReferenceCallback) common
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "owners may do everything in the namespaces of the tenant and may make and delete such namespaces. They are users, groups or service accounts; a service account needs its namespace. A tenant without owners can be used by nobody but the administrators. At most 256 entries.",
+							Description: "owners have the role admin in all namespaces of the tenant, and manage its projects. To create some they also need the right to create projects. They are users, groups or service accounts; a service account needs its namespace. A tenant without owners can be used by nobody but the administrators. At most 256 entries.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1639,7 +1639,7 @@ func schema_stoa_apis_tenancy_v1_TenantSpec(ref common.ReferenceCallback) common
 					},
 					"namespaceDefaults": {
 						SchemaProps: spec.SchemaProps{
-							Description: "namespaceDefaults is what every new namespace of the tenant starts with. A change has no effect on namespaces that exist.",
+							Description: "namespaceDefaults is what every namespace of the tenant has. A change applies to all of them, and what somebody changes there is put right again.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1.NamespaceDefaults{}.OpenAPIModelName()),
 						},
@@ -1653,7 +1653,7 @@ func schema_stoa_apis_tenancy_v1_TenantSpec(ref common.ReferenceCallback) common
 					},
 					"suspended": {
 						SchemaProps: spec.SchemaProps{
-							Description: "suspended stops the tenant: its owners may read, and nothing can be created or changed in its namespaces until it is set to false again. What runs keeps running. Defaults to false.",
+							Description: "suspended stops the tenant: its owners may read, and nothing can be created, changed or deleted in its namespaces until it is set to false again. What runs keeps running. Defaults to false.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -2244,7 +2244,7 @@ func schema_stoa_apis_tenancy_v1alpha1_TenantSpec(ref common.ReferenceCallback) 
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "owners may do everything in the namespaces of the tenant and may make and delete such namespaces. Each is \"user:<name>\", \"group:<name>\" or \"serviceaccount:<namespace>:<name>\"; the name of a user or group may hold colons. At most 256 entries.",
+							Description: "owners have the role admin in all namespaces of the tenant, and manage its projects. To create some they also need the right to create projects. Each is \"user:<name>\", \"group:<name>\" or \"serviceaccount:<namespace>:<name>\"; the name of a user or group may hold colons. At most 256 entries.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -2279,7 +2279,7 @@ func schema_stoa_apis_tenancy_v1alpha1_TenantSpec(ref common.ReferenceCallback) 
 					},
 					"networkIsolation": {
 						SchemaProps: spec.SchemaProps{
-							Description: "networkIsolation says who may reach the pods of a new namespace. \"None\" lets everybody in; \"Tenant\" lets in the pods of the same tenant only. Defaults to \"None\".\n\nPossible enum values:\n - `\"None\"` lets everybody in.\n - `\"Tenant\"` lets in the pods of the same tenant only.",
+							Description: "networkIsolation says who may reach the pods of a namespace. \"None\" lets everybody in; \"Tenant\" lets in the pods of the same tenant only, by the NetworkPolicy \"tenant\". Defaults to \"None\".\n\nPossible enum values:\n - `\"None\"` lets everybody in.\n - `\"Tenant\"` lets in the pods of the same tenant only.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"None", "Tenant"},
@@ -2287,7 +2287,7 @@ func schema_stoa_apis_tenancy_v1alpha1_TenantSpec(ref common.ReferenceCallback) 
 					},
 					"suspended": {
 						SchemaProps: spec.SchemaProps{
-							Description: "suspended stops the tenant: its owners may read, and nothing can be created or changed in its namespaces until it is set to false again. What runs keeps running. Defaults to false.",
+							Description: "suspended stops the tenant: its owners may read, and nothing can be created, changed or deleted in its namespaces until it is set to false again. What runs keeps running. Defaults to false.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},

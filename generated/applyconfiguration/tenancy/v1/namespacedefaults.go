@@ -14,18 +14,18 @@ import (
 //
 // NamespaceDefaults and Placement have no validation tags: v1alpha1 carries them
 // in an annotation, which its tags cannot see, so ../validation has the rules.
-// NamespaceDefaults is what every new namespace of a tenant starts with.
+// NamespaceDefaults is what every namespace of a tenant has.
 type NamespaceDefaultsApplyConfiguration struct {
-	// quota becomes a ResourceQuota in every new namespace.
+	// quota becomes the ResourceQuota "tenant" in every namespace.
 	Quota *NamespaceQuotaApplyConfiguration `json:"quota,omitempty"`
-	// limitRange becomes a LimitRange in every new namespace.
+	// limitRange becomes the LimitRange "tenant" in every namespace.
 	LimitRange *NamespaceLimitRangeApplyConfiguration `json:"limitRange,omitempty"`
-	// roleBindings become RoleBindings in every new namespace. At most 64
-	// entries, each with a name of its own.
+	// roleBindings become RoleBindings in every namespace. At most 64 entries,
+	// each with a name of its own.
 	RoleBindings []NamespaceRoleBindingApplyConfiguration `json:"roleBindings,omitempty"`
-	// networkIsolation says who may reach the pods of a new namespace. "None"
-	// lets everybody in; "Tenant" lets in the pods of the same tenant only.
-	// Defaults to "None".
+	// networkIsolation says who may reach the pods of a namespace. "None" lets
+	// everybody in; "Tenant" lets in the pods of the same tenant only, by the
+	// NetworkPolicy "tenant". Defaults to "None".
 	NetworkIsolation *tenancyv1.NetworkIsolation `json:"networkIsolation,omitempty"`
 }
 

@@ -12,15 +12,15 @@ import (
 // NamespaceRoleBindingApplyConfiguration represents a declarative configuration of the NamespaceRoleBinding type for use
 // with apply.
 //
-// NamespaceRoleBinding is a RoleBinding that is made in every new namespace.
+// NamespaceRoleBinding is a RoleBinding that every namespace has.
 type NamespaceRoleBindingApplyConfiguration struct {
 	// name of the RoleBinding.
 	Name *string `json:"name,omitempty"`
-	// roleRef is the role that is bound. It can be a Role of the new namespace
+	// roleRef is the role that is bound. It can be a Role of the namespace
 	// or a ClusterRole.
 	RoleRef *rbacv1.RoleRefApplyConfiguration `json:"roleRef,omitempty"`
 	// subjects get the role. When empty, the owners of the tenant get it. A
-	// service account without a namespace is one of the new namespace.
+	// service account without a namespace is one of the same namespace.
 	Subjects []rbacv1.SubjectApplyConfiguration `json:"subjects,omitempty"`
 }
 

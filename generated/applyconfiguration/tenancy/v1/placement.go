@@ -14,11 +14,11 @@ import (
 //
 // Placement says on which nodes the pods of a tenant run.
 type PlacementApplyConfiguration struct {
-	// nodeSelector is added to every pod of the tenant: it runs only on nodes
-	// that have all these labels.
+	// nodeSelector is added to every new pod of the tenant: it runs only on
+	// nodes that have all these labels. A pod that asks for others is refused.
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
-	// tolerations are added to every pod of the tenant, so that it may run on
-	// nodes that keep others away.
+	// tolerations are added to every new pod of the tenant, so that it may run
+	// on nodes that keep others away. Pods of other tenants must not have them.
 	Tolerations []corev1.TolerationApplyConfiguration `json:"tolerations,omitempty"`
 }
 

@@ -17,24 +17,25 @@ type TenantSpecApplyConfiguration struct {
 	// displayName is the name of the tenant as people write it. It may hold
 	// spaces and need not be unique. At most 253 characters.
 	DisplayName *string `json:"displayName,omitempty"`
-	// owners may do everything in the namespaces of the tenant and may make and
-	// delete such namespaces. They are users, groups or service accounts; a
-	// service account needs its namespace. A tenant without owners can be used
-	// by nobody but the administrators. At most 256 entries.
+	// owners have the role admin in all namespaces of the tenant, and manage its
+	// projects. To create some they also need the right to create projects. They
+	// are users, groups or service accounts; a service account needs its
+	// namespace. A tenant without owners can be used by nobody but the
+	// administrators. At most 256 entries.
 	Owners []rbacv1.SubjectApplyConfiguration `json:"owners,omitempty"`
 	// namespaces says how many namespaces the tenant may have, and what each of
 	// them carries.
 	Namespaces *TenantNamespacesApplyConfiguration `json:"namespaces,omitempty"`
 	// quota limits what all namespaces of the tenant may use together.
 	Quota *TenantQuotaApplyConfiguration `json:"quota,omitempty"`
-	// namespaceDefaults is what every new namespace of the tenant starts with.
-	// A change has no effect on namespaces that exist.
+	// namespaceDefaults is what every namespace of the tenant has. A change
+	// applies to all of them, and what somebody changes there is put right again.
 	NamespaceDefaults *NamespaceDefaultsApplyConfiguration `json:"namespaceDefaults,omitempty"`
 	// placement says on which nodes the pods of the tenant run.
 	Placement *PlacementApplyConfiguration `json:"placement,omitempty"`
 	// suspended stops the tenant: its owners may read, and nothing can be
-	// created or changed in its namespaces until it is set to false again.
-	// What runs keeps running. Defaults to false.
+	// created, changed or deleted in its namespaces until it is set to false
+	// again. What runs keeps running. Defaults to false.
 	Suspended *bool `json:"suspended,omitempty"`
 }
 

@@ -18,10 +18,10 @@ type TenantSpecApplyConfiguration struct {
 	// displayName is the name of the tenant as people write it. It may hold
 	// spaces and need not be unique. At most 253 characters.
 	DisplayName *string `json:"displayName,omitempty"`
-	// owners may do everything in the namespaces of the tenant and may make and
-	// delete such namespaces. Each is "user:<name>", "group:<name>" or
-	// "serviceaccount:<namespace>:<name>"; the name of a user or group may hold
-	// colons. At most 256 entries.
+	// owners have the role admin in all namespaces of the tenant, and manage its
+	// projects. To create some they also need the right to create projects. Each
+	// is "user:<name>", "group:<name>" or "serviceaccount:<namespace>:<name>";
+	// the name of a user or group may hold colons. At most 256 entries.
 	Owners []string `json:"owners,omitempty"`
 	// maxNamespaces is the number of namespaces the tenant may have. 0 means
 	// none. When it is not set, there is no limit.
@@ -31,13 +31,13 @@ type TenantSpecApplyConfiguration struct {
 	// requests.cpu, limits.memory, pods or count/deployments.apps. What is not
 	// named is not limited.
 	Quota *v1.ResourceList `json:"quota,omitempty"`
-	// networkIsolation says who may reach the pods of a new namespace. "None"
-	// lets everybody in; "Tenant" lets in the pods of the same tenant only.
-	// Defaults to "None".
+	// networkIsolation says who may reach the pods of a namespace. "None" lets
+	// everybody in; "Tenant" lets in the pods of the same tenant only, by the
+	// NetworkPolicy "tenant". Defaults to "None".
 	NetworkIsolation *tenancyv1alpha1.NetworkIsolation `json:"networkIsolation,omitempty"`
 	// suspended stops the tenant: its owners may read, and nothing can be
-	// created or changed in its namespaces until it is set to false again.
-	// What runs keeps running. Defaults to false.
+	// created, changed or deleted in its namespaces until it is set to false
+	// again. What runs keeps running. Defaults to false.
 	Suspended *bool `json:"suspended,omitempty"`
 }
 
