@@ -96,8 +96,8 @@ func runDocument(t *testing.T, script string) {
 	}
 }
 
-// commandsOf returns the blocks of a document that are marked sh. Those that watch
-// until they are interrupted are left out.
+// commandsOf returns the blocks of a document that are marked sh. Lines that begin with !
+// have to fail. Those that watch until they are interrupted are left out.
 func commandsOf(name, text string) string {
 	var out strings.Builder
 	inside := false
@@ -114,6 +114,9 @@ func commandsOf(name, text string) string {
 				if strings.HasPrefix(arguments, " --aggregated") {
 					line = "behind" + arguments
 				}
+			}
+			if strings.HasPrefix(line, "! ") { // which errexit does not look at
+				line += fmt.Sprintf(" || { echo %s:%d: this was not refused >&2; exit 1; }", name, i+1)
 			}
 			out.WriteString(line + "\n")
 		}
