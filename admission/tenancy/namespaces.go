@@ -114,7 +114,7 @@ func (p *plugin) join(ctx context.Context, a admission.Attributes, name string) 
 	return retry.RetryOnConflict(contention(), func() error {
 		tenant, err := api.Get(ctx, name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
-			return admission.NewForbidden(a, notOwned(a, name))
+			return p.missing(ctx, a, name)
 		}
 		if err != nil {
 			return err
@@ -142,13 +142,22 @@ func (p *plugin) join(ctx context.Context, a admission.Attributes, name string) 
 // mayUse says whether the user owns a tenant that is not suspended, or was given the verb.
 func (p *plugin) mayUse(ctx context.Context, a admission.Attributes, tenant *tenancyv1.Tenant) error {
 	owns := slices.ContainsFunc(tenant.Spec.Owners, func(s rbacv1.Subject) bool { return is(a.GetUserInfo(), s) })
-	if owns && !tenant.Spec.Suspended || p.uses(ctx, a, tenant) {
+	if owns && !tenant.Spec.Suspended || p.uses(ctx, a, tenant.Name) {
 		return nil
 	}
 	if owns {
 		return suspended(a, tenant)
 	}
 	return admission.NewForbidden(a, notOwned(a, tenant.Name))
+}
+
+// missing is the answer for a tenant that is not there. Only who may use any of that name
+// is told so.
+func (p *plugin) missing(ctx context.Context, a admission.Attributes, tenant string) error {
+	if p.uses(ctx, a, tenant) {
+		return admission.NewForbidden(a, fmt.Errorf("metadata.labels[%s]: there is no tenant %q", tenancy.TenantLabel, tenant))
+	}
+	return admission.NewForbidden(a, notOwned(a, tenant))
 }
 
 // notOwned is the same for a tenant of others and for none.
@@ -170,9 +179,9 @@ func is(who user.Info, s rbacv1.Subject) bool {
 	}
 }
 
-func (p *plugin) uses(ctx context.Context, a admission.Attributes, tenant *tenancyv1.Tenant) bool {
+func (p *plugin) uses(ctx context.Context, a admission.Attributes, tenant string) bool {
 	decision, _, _ := p.authorizer.Authorize(ctx, authorizer.AttributesRecord{ // who cannot be told to be allowed is not
-		User: a.GetUserInfo(), Verb: verbUse, APIGroup: tenancy.GroupName, APIVersion: "*", Resource: "tenants", Name: tenant.Name, ResourceRequest: true,
+		User: a.GetUserInfo(), Verb: verbUse, APIGroup: tenancy.GroupName, APIVersion: "*", Resource: "tenants", Name: tenant, ResourceRequest: true,
 	})
 	return decision == authorizer.DecisionAllow
 }
@@ -180,7 +189,7 @@ func (p *plugin) uses(ctx context.Context, a admission.Attributes, tenant *tenan
 // active refuses a write in a namespace of a suspended tenant, but for those of the
 // system, which keeps running what runs, and of administrators.
 func (p *plugin) active(ctx context.Context, a admission.Attributes, tenant *tenancyv1.Tenant) error {
-	if !tenant.Spec.Suspended || a.GetResource().Group == "authorization.k8s.io" || system(a.GetUserInfo()) || p.uses(ctx, a, tenant) {
+	if !tenant.Spec.Suspended || a.GetResource().Group == "authorization.k8s.io" || system(a.GetUserInfo()) || p.uses(ctx, a, tenant.Name) {
 		return nil
 	}
 	return suspended(a, tenant)

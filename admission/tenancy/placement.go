@@ -61,15 +61,13 @@ func (p *plugin) placed(ctx context.Context, a admission.Attributes, tenant *ten
 	if err := p.onNode(ctx, a, pod, tenant); err != nil {
 		return err
 	}
-	all, err := p.tenants.List(labels.Everything())
-	if err != nil {
-		return err
-	}
 	for i, t := range pod.Spec.Tolerations {
 		if slices.ContainsFunc(old.Tolerations, func(o corev1.Toleration) bool { return apiequality.Semantic.DeepEqual(o, t) }) || strings.HasPrefix(t.Key, "node.kubernetes.io/") {
 			continue
 		}
-		if reserved(all, tenant, t) {
+		if kept, err := p.kept(tenant, t); err != nil {
+			return err
+		} else if kept {
 			return admission.NewForbidden(a, fmt.Errorf("spec.tolerations[%d]: tolerates a taint of the nodes that are kept for another tenant", i))
 		}
 	}
@@ -77,9 +75,19 @@ func (p *plugin) placed(ctx context.Context, a admission.Attributes, tenant *ten
 }
 
 // onNode refuses a pod that names a node on which the tenant may not run: that would go
-// round the scheduler.
+// round the scheduler, and round the taints of the node with it.
 func (p *plugin) onNode(ctx context.Context, a admission.Attributes, pod *core.Pod, tenant *tenancyv1.Tenant) error {
-	if a.GetOperation() != admission.Create || pod.Spec.NodeName == "" || len(tenant.Spec.Placement.NodeSelector) == 0 {
+	if a.GetOperation() != admission.Create || pod.Spec.NodeName == "" {
+		return nil
+	}
+	all, err := p.tenants.List(labels.Everything())
+	if err != nil {
+		return err
+	}
+	placed := slices.ContainsFunc(all, func(t *tenancyv1.Tenant) bool {
+		return len(t.Spec.Placement.NodeSelector)+len(t.Spec.Placement.Tolerations) > 0
+	})
+	if !placed {
 		return nil
 	}
 	node, err := p.client.CoreV1().Nodes().Get(ctx, pod.Spec.NodeName, metav1.GetOptions{})
@@ -89,23 +97,35 @@ func (p *plugin) onNode(ctx context.Context, a admission.Attributes, pod *core.P
 	if want := labels.Set(tenant.Spec.Placement.NodeSelector); !want.AsSelector().Matches(labels.Set(node.Labels)) {
 		return admission.NewForbidden(a, fmt.Errorf("spec.nodeName: pods of tenant %q run on nodes with %s, which %q is not", tenant.Name, want, node.Name))
 	}
+	for _, t := range node.Spec.Taints {
+		needs := corev1.Toleration{Key: t.Key, Operator: corev1.TolerationOpEqual, Value: t.Value, Effect: t.Effect}
+		if kept, err := p.kept(tenant, needs); err != nil {
+			return err
+		} else if kept {
+			return admission.NewForbidden(a, fmt.Errorf("spec.nodeName: %q is kept for another tenant", node.Name))
+		}
+	}
 	return nil
 }
 
-// reserved says whether a toleration opens nodes that are kept for another tenant, and
-// not for the pod's own too. Which one is not told: tenants need not know each other.
-func reserved(all []*tenancyv1.Tenant, own *tenancyv1.Tenant, t corev1.Toleration) bool {
+// kept says whether a toleration opens nodes that are kept for another tenant, and not
+// for the pod's own too. Which one is not told: tenants need not know each other.
+func (p *plugin) kept(own *tenancyv1.Tenant, t corev1.Toleration) (bool, error) {
+	all, err := p.tenants.List(labels.Everything())
+	if err != nil {
+		return false, err
+	}
 	for _, other := range all {
 		if other.Name == own.Name {
 			continue
 		}
-		for _, kept := range other.Spec.Placement.Tolerations {
-			if opens(t, kept) && !slices.ContainsFunc(own.Spec.Placement.Tolerations, func(o corev1.Toleration) bool { return opens(o, kept) }) {
-				return true
+		for _, theirs := range other.Spec.Placement.Tolerations {
+			if opens(t, theirs) && !slices.ContainsFunc(own.Spec.Placement.Tolerations, func(o corev1.Toleration) bool { return opens(o, theirs) }) {
+				return true, nil
 			}
 		}
 	}
-	return false
+	return false, nil
 }
 
 // opens says whether a toleration tolerates a taint that another one is for.
