@@ -19,7 +19,8 @@
 // What an entry means is computed for each watcher: an object comes into his view,
 // changes, or leaves it. Watches that cannot be interested are not woken.
 //
-// Nothing runs, and nothing is kept, before the first use.
+// Nothing runs, and nothing is kept, before the first use, nor when nobody has asked or
+// watched for some minutes.
 //
 // Start at journal.go, then state.go; view.go has what a user sees of both.
 package journal

@@ -112,6 +112,13 @@ func (h *history) get(example object) object {
 	return h.objects[key]
 }
 
+// watching is how many watches there are.
+func (h *history) watching() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.watches)
+}
+
 // compact forgets what was, and ends all watches of a resource.
 func (h *history) compact(resource object) {
 	h.mu.Lock()
@@ -184,7 +191,7 @@ func (s *lateSource) ListWithContext(context.Context, metav1.ListOptions) (runti
 }
 
 // WatchWithContext implements cache.WatcherWithContext.
-func (s *lateSource) WatchWithContext(_ context.Context, options metav1.ListOptions) (watch.Interface, error) {
+func (s *lateSource) WatchWithContext(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 	from, err := strconv.ParseUint(options.ResourceVersion, 10, 64)
 	if err != nil {
 		return nil, err
@@ -196,6 +203,7 @@ func (s *lateSource) WatchWithContext(_ context.Context, options metav1.ListOpti
 	}
 	w := &lateWatch{history: s.history, resource: s.resource, sent: from, events: make(chan watch.Event), news: make(chan struct{}, 1), stopped: make(chan struct{})}
 	s.watches[w] = struct{}{}
+	context.AfterFunc(ctx, w.Stop)
 	go w.run()
 	w.wake()
 	return w, nil

@@ -25,6 +25,8 @@ const (
 	window = 20_000
 	// patience is how long a read waits for a revision that nothing has had yet.
 	patience = 3 * time.Second
+	// idleAfter is longer than clients stay away that come again with a resource version.
+	idleAfter = 10 * time.Minute
 	// retrySeconds is when a client may come again that was told to wait.
 	retrySeconds = 1
 )
@@ -41,6 +43,8 @@ type Config struct {
 	Window int
 	// BookmarkEvery is how long a watch without news waits for a bookmark; 0: a minute.
 	BookmarkEvery time.Duration
+	// IdleAfter is how long nobody asks or watches before all is forgotten; 0: ten minutes.
+	IdleAfter time.Duration
 }
 
 // Journal knows who sees which namespace, and what changed about it.
@@ -48,14 +52,18 @@ type Journal struct {
 	config Config
 
 	mu     sync.Mutex
-	now    *epoch // nil before the first use
+	now    *epoch // nil before the first use, and when it is idle
 	closed bool
+	users  int         // who asks or watches
+	left   time.Time   // when the last of them did
+	idle   *time.Timer // looks whether nobody has come since; nil if nobody has left
 }
 
 // New returns a journal, which does nothing before its first use.
 func New(c Config) *Journal {
 	c.Window = cmp.Or(c.Window, window)
 	c.BookmarkEvery = cmp.Or(c.BookmarkEvery, time.Minute)
+	c.IdleAfter = cmp.Or(c.IdleAfter, idleAfter)
 	return &Journal{config: c}
 }
 
@@ -67,6 +75,41 @@ func (j *Journal) Close() {
 	if j.now != nil {
 		j.now.cancel()
 	}
+	if j.idle != nil {
+		j.idle.Stop()
+	}
+}
+
+// enter says that somebody asks or watches, until he calls what it returns.
+func (j *Journal) enter() (leave func()) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.users++
+	return func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.users--
+		j.left = time.Now()
+		if j.users == 0 && j.idle == nil && !j.closed {
+			j.idle = time.AfterFunc(j.config.IdleAfter, j.rest)
+		}
+	}
+}
+
+// rest forgets everything if nobody has come for long: the next use begins anew.
+func (j *Journal) rest() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.idle = nil
+	if j.closed || j.users > 0 || j.now == nil {
+		return // who is there leaves later
+	}
+	if left := j.config.IdleAfter - time.Since(j.left); left > 0 {
+		j.idle = time.AfterFunc(left, j.rest)
+		return
+	}
+	j.now.cancel()
+	j.now = nil
 }
 
 // epoch returns what is known, and begins to know it if nothing is. An epoch ends when a
@@ -131,6 +174,7 @@ func (j *Journal) reach(ctx context.Context, f Freshness) (*epoch, error) {
 // Get returns a project that somebody sees, nil if he sees none of that name, and the
 // revision of that.
 func (j *Journal) Get(ctx context.Context, who Who, name string, f Freshness) (*tenancy.Project, uint64, error) {
+	defer j.enter()()
 	e, err := j.reach(ctx, f)
 	if err != nil {
 		return nil, 0, err
@@ -147,6 +191,7 @@ func (j *Journal) Get(ctx context.Context, who Who, name string, f Freshness) (*
 // List returns the projects that somebody sees, by name, and the revision of that.
 // Nobody may change them.
 func (j *Journal) List(ctx context.Context, who Who, f Freshness) ([]*tenancy.Project, uint64, error) {
+	defer j.enter()()
 	e, err := j.reach(ctx, f)
 	if err != nil {
 		return nil, 0, err
@@ -215,6 +260,7 @@ func (e *epoch) listThen(v *view, revision uint64) []*tenancy.Project {
 // Tenant returns what there is of a tenant now; nil if there is no such tenant. Nobody
 // may change it.
 func (j *Journal) Tenant(ctx context.Context, name string) (*Tenant, error) {
+	defer j.enter()()
 	e, err := j.reach(ctx, Freshness{})
 	if err != nil {
 		return nil, err
@@ -226,6 +272,7 @@ func (j *Journal) Tenant(ctx context.Context, name string) (*Tenant, error) {
 
 // Members returns the names of the namespaces that a tenant has now.
 func (j *Journal) Members(ctx context.Context, tenant string) (map[string]struct{}, error) {
+	defer j.enter()()
 	e, err := j.reach(ctx, Freshness{})
 	if err != nil {
 		return nil, err

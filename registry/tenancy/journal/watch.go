@@ -39,7 +39,13 @@ type WatchOptions struct {
 }
 
 // Watch sends the changes of what somebody sees until ctx ends.
-func (j *Journal) Watch(ctx context.Context, who Who, o WatchOptions) (watch.Interface, error) {
+func (j *Journal) Watch(ctx context.Context, who Who, o WatchOptions) (_ watch.Interface, err error) {
+	leave := j.enter()
+	defer func() {
+		if err != nil {
+			leave()
+		}
+	}()
 	freshness := Freshness{Any: true}
 	if o.Initial != nil {
 		freshness = *o.Initial
@@ -49,7 +55,7 @@ func (j *Journal) Watch(ctx context.Context, who Who, o WatchOptions) (watch.Int
 		return nil, err
 	}
 	w := &watcher{
-		journal: j, epoch: e, view: newView(who, o.Match), bookmarks: o.Bookmarks,
+		journal: j, epoch: e, leave: leave, view: newView(who, o.Match), bookmarks: o.Bookmarks,
 		news: make(chan struct{}, 1), result: make(chan watch.Event), stopped: make(chan struct{}),
 	}
 	e.mu.Lock()
@@ -114,6 +120,7 @@ func (e *epoch) unregister(w *watcher) {
 type watcher struct {
 	journal   *Journal
 	epoch     *epoch
+	leave     func()
 	view      *view
 	bookmarks bool
 	result    chan watch.Event
@@ -167,6 +174,7 @@ func (w *watcher) take() ([]*entry, bool) {
 // run sends events until ctx or the epoch ends, somebody stops it, or it is too slow. A
 // client whose watch ends so comes again with the resource version of what it got last.
 func (w *watcher) run(ctx context.Context, initial []watch.Event) {
+	defer w.leave()
 	defer close(w.result)
 	defer w.epoch.unregister(w)
 	if !w.send(ctx, initial) {
