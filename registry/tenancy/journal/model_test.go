@@ -43,14 +43,18 @@ func people() []person {
 
 func pick[T any](from ...T) T { return from[rand.IntN(len(from))] }
 
+func anySubject() rbacv1.Subject {
+	return pick(
+		rbacv1.Subject{Kind: "User", Name: pick("ann", "bob", "cid", "dan", "nobody")},
+		rbacv1.Subject{Kind: "Group", Name: pick("dev", "ops", "none")},
+		rbacv1.Subject{Kind: "ServiceAccount", Namespace: pick("", "n1"), Name: "robot"},
+	)
+}
+
 func anySubjects() []rbacv1.Subject {
 	var out []rbacv1.Subject
 	for range rand.IntN(3) {
-		out = append(out, pick(
-			rbacv1.Subject{Kind: "User", Name: pick("ann", "bob", "cid", "dan", "nobody")},
-			rbacv1.Subject{Kind: "Group", Name: pick("dev", "ops", "none")},
-			rbacv1.Subject{Kind: "ServiceAccount", Namespace: pick("", "n1"), Name: "robot"},
-		))
+		out = append(out, anySubject())
 	}
 	return out
 }

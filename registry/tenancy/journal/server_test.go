@@ -5,11 +5,13 @@ package journal_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -19,168 +21,52 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/stoa-project/stoa/apis/tenancy"
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
-	"github.com/stoa-project/stoa/generated/clientset/versioned"
-	"github.com/stoa-project/stoa/generated/informers/externalversions"
-	"github.com/stoa-project/stoa/stoatest"
 )
 
-// rounds is how often everything changes and the server restarts; STOA_MODEL_ROUNDS is
+const (
+	// mark is a namespace that everybody sees, and seq its label that is written when the
+	// others are quiet: who has seen that has seen all.
+	mark, seq = "mark", "seq"
+	// patience is how long it may take until all is quiet. Controllers work for a while,
+	// and clients whose servers were away wait before they come again.
+	patience = 3 * time.Minute
+)
+
+// rounds is how often everything changes and the servers restart; STOA_MODEL_ROUNDS is
 // another number.
 func rounds(t *testing.T) int {
 	t.Helper()
-	n, err := strconv.Atoi(os.Getenv("STOA_MODEL_ROUNDS"))
-	if err != nil {
+	text := os.Getenv("STOA_MODEL_ROUNDS")
+	if text == "" {
 		return 2
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("STOA_MODEL_ROUNDS: %v", err)
 	}
 	return n
 }
 
-// country is a server that is restarted now and then.
-type country struct {
-	t      *testing.T
-	dir    string
-	server *stoatest.Server
-	config *rest.Config
-	kubernetes.Interface
-	tenancy versioned.Interface
+func patch(content map[string]any) []byte {
+	out, err := json.Marshal(content)
+	if err != nil {
+		panic(err) // maps and strings
+	}
+	return out
 }
 
-func newCountry(t *testing.T) *country {
-	t.Helper()
-	c := &country{t: t, dir: t.TempDir()}
-	c.server = stoatest.Start(t, stoatest.WithDataDir(c.dir))
-	c.config = c.server.Config()
-	c.config.QPS = -1
-	c.Interface, c.tenancy = kubernetes.NewForConfigOrDie(c.config), versioned.NewForConfigOrDie(c.config)
-	return c
-}
-
-// restart stops the server and starts it at the same address.
-func (c *country) restart() {
-	c.t.Helper()
-	at, err := url.Parse(c.server.URL())
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	c.server.Stop()
-	c.server = stoatest.Start(c.t, stoatest.WithDataDir(c.dir), stoatest.WithFlags("--secure-port="+at.Port()))
-}
-
-// act writes something; that it is there already, or not any more, is no mistake.
-func (c *country) act(ctx context.Context) error {
-	namespace, name := fmt.Sprint("n", rand.IntN(6)), pick("a", "b")
-	at := metav1.ObjectMeta{Namespace: namespace, Name: name}
-	var err error
-	switch rand.IntN(12) {
-	case 0, 1:
-		labels := map[string]string{"x": strconv.Itoa(rand.IntN(3)), tenancy.TenantLabel: pick("a", "b", "c")}
-		_, err = c.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: labels}}, metav1.CreateOptions{})
-	case 2:
-		_, err = c.CoreV1().Namespaces().Patch(ctx, namespace, types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"labels":{"x":"%d"}}}`, rand.IntN(3)), metav1.PatchOptions{})
-	case 3:
-		if rand.IntN(3) == 0 {
-			err = c.CoreV1().Namespaces().Delete(ctx, namespace, metav1.DeleteOptions{})
-		}
-	case 4:
-		_, err = c.RbacV1().ClusterRoles().Create(ctx, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: anyRules()}, metav1.CreateOptions{})
-	case 5:
-		err = c.RbacV1().ClusterRoles().Delete(ctx, name, metav1.DeleteOptions{})
-	case 6, 7:
-		_, err = c.RbacV1().RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{ObjectMeta: at, RoleRef: rbacv1.RoleRef{Kind: "ClusterRole", Name: pick("a", "b", "view")}, Subjects: served(anySubjects())}, metav1.CreateOptions{})
-	case 8:
-		err = c.RbacV1().RoleBindings(namespace).Delete(ctx, name, metav1.DeleteOptions{})
-	case 9:
-		_, err = c.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: name}, RoleRef: rbacv1.RoleRef{Kind: "ClusterRole", Name: pick("a", "b")}, Subjects: served(anySubjects())}, metav1.CreateOptions{})
-	case 10:
-		err = c.RbacV1().ClusterRoleBindings().Delete(ctx, name, metav1.DeleteOptions{})
-	case 11:
-		tenants := c.tenancy.TenancyV1().Tenants()
-		if err = tenants.Delete(ctx, name, metav1.DeleteOptions{}); err == nil || apierrors.IsNotFound(err) {
-			_, err = tenants.Create(ctx, &tenancyv1.Tenant{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: tenancyv1.TenantSpec{Owners: served(anySubjects())}}, metav1.CreateOptions{})
-		}
-	}
-	if apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || apierrors.IsConflict(err) {
-		return nil
-	}
-	return err
-}
-
-// served makes subjects what a server takes.
-func served(all []rbacv1.Subject) []rbacv1.Subject {
-	for i := range all {
-		if all[i].Kind == "ServiceAccount" {
-			all[i].Namespace = "n1"
-		}
-	}
-	return all
-}
-
-// truth reads all objects, when no namespace is about to end; nil before.
-func (c *country) truth(ctx context.Context) (*truth, error) {
-	out := newTruth()
-	add := func(obj object) {
-		_, key := keyOf(obj)
-		out.objects[key] = obj
-	}
-	namespaces, err := c.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, err
-	}
-	for i := range namespaces.Items {
-		if namespaces.Items[i].DeletionTimestamp != nil {
-			return nil, nil
-		}
-		add(&namespaces.Items[i])
-	}
-	bindings, err := c.RbacV1().RoleBindings("").List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, err
-	}
-	for i := range bindings.Items {
-		add(&bindings.Items[i])
-	}
-	everywhere, err := c.RbacV1().ClusterRoleBindings().List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, err
-	}
-	for i := range everywhere.Items {
-		add(&everywhere.Items[i])
-	}
-	local, err := c.RbacV1().Roles("").List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, err
-	}
-	for i := range local.Items {
-		add(&local.Items[i])
-	}
-	roles, err := c.RbacV1().ClusterRoles().List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, err
-	}
-	for i := range roles.Items {
-		add(&roles.Items[i])
-	}
-	tenants, err := c.tenancy.TenancyV1().Tenants().List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, err
-	}
-	for i := range tenants.Items {
-		add(&tenancy.Tenant{ObjectMeta: tenants.Items[i].ObjectMeta, Spec: tenancy.TenantSpec{Owners: tenants.Items[i].Spec.Owners}})
-	}
-	return out, nil
-}
-
-// TestInformers has the informers of several people follow a server through changes,
-// compactions and restarts. When all is quiet they have what is true.
+// TestInformers has the informers of several people follow two servers on one etcd, while
+// many write all that projects depend on, servers and etcd restart, connections are cut
+// and etcd is compacted. Whenever all is quiet the informers have what is true, and so
+// have lists of both servers.
 func TestInformers(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -188,74 +74,250 @@ func TestInformers(t *testing.T) {
 	}
 	c := newCountry(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	stores := map[string]cache.Store{}
-	var factories []externalversions.SharedInformerFactory
-	defer func() {
-		cancel()
-		for _, factory := range factories {
-			factory.Shutdown()
+	admin := c.clients(administrator())
+	found(t, admin)
+	as := map[string]clients{}
+	var followers []*follower
+	var running sync.WaitGroup
+	for i, p := range people() {
+		as[p.name] = c.clients(p)
+		for k, selector := range []string{"", "x=1"} {
+			f := follow(p, as[p.name].tenancy.TenancyV1().Projects(), selector, (i+k)%2 == 0)
+			running.Go(func() { f.informer.RunWithContext(ctx) })
+			followers = append(followers, f)
 		}
-	}()
-	for _, p := range people() {
-		config := rest.CopyConfig(c.config)
-		config.Impersonate = rest.ImpersonationConfig{UserName: p.name, Groups: p.groups}
-		factory := externalversions.NewSharedInformerFactory(versioned.NewForConfigOrDie(config), 0)
-		stores[p.name] = factory.Tenancy().V1().Projects().Informer().GetStore()
-		factory.Start(ctx.Done())
-		factories = append(factories, factory)
 	}
-	for range rounds(t) {
+	defer running.Wait()
+	defer cancel()
+	disasters := []func() error{
+		func() error { return c.compact(ctx) },
+		func() error { c.hangUp(); return nil },
+		func() error { c.restart(rand.IntN(2)); return nil },
+		func() error { c.restart(0, 1); return nil },
+		func() error { c.restartStore(); return nil },
+	}
+	for round := range rounds(t) {
 		var writers sync.WaitGroup
-		for range 3 {
+		for i := range 4 {
+			w := &writer{admin, as}
 			writers.Go(func() {
-				for range 60 {
-					if err := c.act(ctx); err != nil {
+				for n := range 60 {
+					if err := w.write(ctx); err != nil {
 						t.Error(err)
-						return
+					}
+					if i == 0 && n%15 == 7 {
+						if err := disasters[(4*round+n/15)%len(disasters)](); err != nil {
+							t.Error(err)
+						}
 					}
 				}
 			})
 		}
 		writers.Wait()
-		current, err := c.server.Etcd().Get(ctx, "x")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := c.server.Etcd().Compact(ctx, current.Header.Revision); err != nil {
-			t.Fatal(err)
-		}
-		c.compare(ctx, stores)
-		c.restart()
-		c.compare(ctx, stores)
+		settle(ctx, t, admin, followers, as)
+	}
+	events := 0
+	for _, f := range followers {
+		events += f.events
+	}
+	t.Logf("%d events in %d informers", events, len(followers))
+}
+
+// found makes what is there from the beginning.
+func found(t *testing.T, admin clients) {
+	t.Helper()
+	all := []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "Group", Name: "system:authenticated"}}
+	ref := func(role string) rbacv1.RoleRef {
+		return rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role}
+	}
+	_, err := admin.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: mark, Labels: map[string]string{"x": "1"}}}, metav1.CreateOptions{})
+	_, err2 := admin.RbacV1().RoleBindings(mark).Create(t.Context(), &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: mark}, RoleRef: ref("view"), Subjects: all}, metav1.CreateOptions{})
+	_, err3 := admin.RbacV1().ClusterRoleBindings().Create(t.Context(), &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: mark}, RoleRef: ref("stoa:project-creator"), Subjects: all}, metav1.CreateOptions{})
+	_, err4 := admin.RbacV1().ClusterRoles().Create(t.Context(), &rbacv1.ClusterRole{
+		ObjectMeta:      metav1.ObjectMeta{Name: sum},
+		AggregationRule: &rbacv1.AggregationRule{ClusterRoleSelectors: []metav1.LabelSelector{{MatchLabels: map[string]string{sum: "yes"}}}},
+	}, metav1.CreateOptions{})
+	if err := errors.Join(err, err2, err3, err4); err != nil {
+		t.Fatal(err)
 	}
 }
 
-// compare waits until stores have what is true.
-func (c *country) compare(ctx context.Context, stores map[string]cache.Store) {
-	c.t.Helper()
-	last := "namespaces are ending"
-	err := wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
-		truth, err := c.truth(ctx)
-		if err != nil || truth == nil {
+// settle waits until nothing changes any more, and compares what is known with what is
+// true then.
+func settle(ctx context.Context, t *testing.T, admin clients, followers []*follower, as map[string]clients) {
+	t.Helper()
+	var all *truth
+	why := ""
+	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+		var err error
+		if all, why, err = read(ctx, admin); err != nil || why != "" {
+			why = fmt.Sprint(why, err)
+			return false, nil
+		}
+		now := strconv.FormatInt(time.Now().UnixNano(), 10)
+		if _, err = admin.CoreV1().Namespaces().Patch(ctx, mark, types.MergePatchType, patch(map[string]any{"metadata": map[string]any{"labels": map[string]any{seq: now}}}), metav1.PatchOptions{}); err != nil {
+			why = err.Error()
+			return false, nil
+		}
+		if err := marked(ctx, followers, now); err != nil {
 			return false, err
 		}
-		last = ""
-		for _, p := range people() {
-			want, got := map[string]string{}, map[string]string{}
-			for name, s := range maps.All(truth.visible(p)) {
-				want[name] = s.label
-			}
-			for _, obj := range stores[p.name].List() {
-				project := obj.(*tenancyv1.Project)
-				got[project.Name] = project.Labels["x"]
-			}
-			if diff := gocmp.Diff(want, got); diff != "" {
-				last += fmt.Sprintf("%s sees (-want +got):\n%s", p.name, diff)
-			}
-		}
-		return last == "", nil
+		again, _, err := read(ctx, admin)
+		why = fmt.Sprint("objects change, ", err)
+		return err == nil && maps.Equal(all.versions(), again.versions()), nil
 	})
 	if err != nil {
-		c.t.Fatalf("%v: %s", err, last)
+		t.Fatalf("it is not quiet: %s: %v", why, err)
+	}
+	for _, f := range followers {
+		f.compare(t, all)
+	}
+	for _, p := range people() {
+		compareLists(ctx, t, p, as[p.name], all)
+	}
+}
+
+// marked waits until the mark is in all stores with a number.
+func marked(ctx context.Context, followers []*follower, number string) error {
+	for _, f := range followers {
+		err := wait.PollUntilContextTimeout(ctx, 5*time.Millisecond, patience, true, func(context.Context) (bool, error) {
+			p := f.get(mark)
+			return p != nil && p.Labels[seq] == number, nil
+		})
+		if err != nil {
+			return fmt.Errorf("the informer of %s with selector %q does not follow: %w", f.name, f.selector, err)
+		}
+	}
+	return nil
+}
+
+// read reads all objects, and says what is not quiet yet.
+func read(ctx context.Context, admin clients) (*truth, string, error) {
+	out, busy := newTruth(), ""
+	lists := []func() (runtime.Object, error){
+		func() (runtime.Object, error) { return admin.CoreV1().Namespaces().List(ctx, metav1.ListOptions{}) },
+		func() (runtime.Object, error) { return admin.RbacV1().RoleBindings("").List(ctx, metav1.ListOptions{}) },
+		func() (runtime.Object, error) {
+			return admin.RbacV1().ClusterRoleBindings().List(ctx, metav1.ListOptions{})
+		},
+		func() (runtime.Object, error) { return admin.RbacV1().Roles("").List(ctx, metav1.ListOptions{}) },
+		func() (runtime.Object, error) { return admin.RbacV1().ClusterRoles().List(ctx, metav1.ListOptions{}) },
+		func() (runtime.Object, error) {
+			return admin.tenancy.TenancyV1().Tenants().List(ctx, metav1.ListOptions{})
+		},
+	}
+	for _, list := range lists {
+		objects, err := list()
+		if err != nil {
+			return nil, "", err
+		}
+		err = meta.EachListItem(objects, func(item runtime.Object) error {
+			obj := item.(object)
+			if n, ok := obj.(*corev1.Namespace); ok && n.DeletionTimestamp != nil {
+				busy = n.Name + " is ending"
+			}
+			if _, ends := obj.GetAnnotations()[tenancy.ExpiresAtAnnotation]; ends {
+				busy = obj.GetName() + " in " + obj.GetNamespace() + " is not deleted"
+			}
+			if of, ok := obj.(*tenancyv1.Tenant); ok {
+				obj = &tenancy.Tenant{ObjectMeta: of.ObjectMeta, Spec: tenancy.TenantSpec{Owners: of.Spec.Owners}}
+			}
+			_, key := keyOf(obj)
+			out.objects[key] = obj
+			return nil
+		})
+		if err != nil {
+			return nil, "", err
+		}
+	}
+	return out, busy, nil
+}
+
+// versions are those of all objects but the mark.
+func (t *truth) versions() map[string]string {
+	out := map[string]string{}
+	for key, obj := range t.objects {
+		if obj.GetName() != mark {
+			out[key] = obj.GetResourceVersion()
+		}
+	}
+	return out
+}
+
+// projectOf is what somebody sees of a namespace.
+type projectOf struct{ uid, x, tenant, display, phase string }
+
+func describe(p *tenancyv1.Project) projectOf {
+	return projectOf{string(p.UID), p.Labels["x"], p.Spec.Tenant, p.Spec.DisplayName, string(p.Status.Phase)}
+}
+
+// wanted are the projects that somebody sees, and the versions of their namespaces.
+func (t *truth) wanted(p person, selected bool) (projects map[string]projectOf, versions map[string]string) {
+	projects, versions = map[string]projectOf{}, map[string]string{}
+	p.groups = append(slices.Clone(p.groups), "system:authenticated")
+	for name := range t.visible(p) {
+		_, key := keyOf(namespaceNamed(name))
+		n := t.objects[key]
+		if labels := n.GetLabels(); !selected || labels["x"] == "1" {
+			versions[name] = n.GetResourceVersion()
+			projects[name] = projectOf{string(n.GetUID()), labels["x"], labels[tenancy.TenantLabel], n.GetAnnotations()[tenancy.DisplayNameAnnotation], "Active"}
+		}
+	}
+	return projects, versions
+}
+
+// compare compares the store of an informer with what is true.
+func (f *follower) compare(t *testing.T, all *truth) {
+	t.Helper()
+	want, versions := all.wanted(f.person, f.selector != "")
+	got := map[string]projectOf{}
+	for _, obj := range f.informer.GetStore().List() {
+		p := obj.(*tenancyv1.Project)
+		got[p.Name] = describe(p)
+		has, err := strconv.ParseUint(p.ResourceVersion, 10, 64)
+		if least, err2 := strconv.ParseUint(versions[p.Name], 10, 64); p.Name != mark && (err != nil || err2 != nil || has < least) {
+			t.Errorf("%s has version %s of %s, which has %s", f.name, p.ResourceVersion, p.Name, versions[p.Name])
+		}
+	}
+	if diff := gocmp.Diff(want, got, gocmp.AllowUnexported(projectOf{})); diff != "" {
+		t.Errorf("the informer of %s with selector %q (-want +got):\n%s", f.name, f.selector, diff)
+	}
+	for _, err := range f.mistakes() {
+		t.Errorf("the informer of %s with selector %q: %v", f.name, f.selector, err)
+	}
+}
+
+// compareLists compares lists, whole and in pages, and gets with what is true.
+func compareLists(ctx context.Context, t *testing.T, p person, as clients, all *truth) {
+	t.Helper()
+	want, versions := all.wanted(p, false)
+	api := as.tenancy.TenancyV1().Projects()
+	for _, options := range []metav1.ListOptions{{}, {Limit: 2}} {
+		got := map[string]projectOf{}
+		for first := true; first || options.Continue != ""; first = false {
+			list, err := api.List(ctx, options)
+			if err != nil {
+				t.Errorf("%s lists: %v", p.name, err)
+				return
+			}
+			for i := range list.Items {
+				one := &list.Items[i]
+				got[one.Name] = describe(one)
+				if one.Name != mark && one.ResourceVersion != versions[one.Name] {
+					t.Errorf("%s lists version %s of %s, which has %s", p.name, one.ResourceVersion, one.Name, versions[one.Name])
+				}
+			}
+			options.Continue = list.Continue
+		}
+		if diff := gocmp.Diff(want, got, gocmp.AllowUnexported(projectOf{})); diff != "" {
+			t.Errorf("%s lists with %v (-want +got):\n%s", p.name, options, diff)
+		}
+	}
+	for i := range 8 {
+		name := fmt.Sprint("n", i)
+		_, sees := want[name]
+		if _, err := api.Get(ctx, name, metav1.GetOptions{}); sees && err != nil || !sees && !apierrors.IsNotFound(err) {
+			t.Errorf("%s gets %s, which he sees: %t: %v", p.name, name, sees, err)
+		}
 	}
 }
