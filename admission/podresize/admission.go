@@ -75,7 +75,7 @@ func fits(pod *corev1.Pod, node *corev1.Node) error {
 	if len(over) == 0 {
 		return nil
 	}
-	return errors.New("Node didn't have enough allocatable resources: " + strings.Join(over, "; ")) //nolint:staticcheck // as in Kubernetes
+	return errors.New("Node didn't have enough allocatable resources: " + strings.Join(over, "; "))
 }
 
 // requested is what a pod asks for. The overhead of its runtime class counts where there is

@@ -137,7 +137,6 @@ func TestDisagreement(t *testing.T) {
 			run := rootca.New(work.Server{Client: client, Informers: factory, Local: stores(client), RootCA: []byte(ca)})
 			factory.StartWithContext(ctx)
 			servers.Go(func() { run(ctx) })
-			defer factory.Shutdown()
 		}
 		<-time.After(time.Hour)
 		cancel()

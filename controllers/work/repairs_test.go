@@ -4,6 +4,7 @@
 package work_test
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,7 +32,7 @@ func TestRepairs(t *testing.T) {
 		slow := []time.Duration{
 			time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second, time.Minute, time.Minute,
 		}
-		if diff := cmp.Diff(append(fast, slow...), waits(16)); diff != "" {
+		if diff := cmp.Diff(slices.Concat(fast, slow), waits(16)); diff != "" {
 			t.Errorf("waits (-want +got):\n%s", diff)
 		}
 		if wait := repairs.Wait(t.Context(), "b"); wait != 0 {

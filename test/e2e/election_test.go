@@ -54,7 +54,7 @@ func oneLeader(t *testing.T, one, two *server) {
 func (s *server) wantAddresses(t *testing.T, want ...string) {
 	t.Helper()
 	eventually(t, "the endpoints of the service kubernetes are those of the servers", func() error {
-		endpoints, err := s.client(t).CoreV1().Endpoints("default").Get(t.Context(), "kubernetes", metav1.GetOptions{}) //nolint:staticcheck // clients read it still
+		endpoints, err := s.client(t).CoreV1().Endpoints("default").Get(t.Context(), "kubernetes", metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
