@@ -5,6 +5,7 @@
 package admissiontest
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"strings"
@@ -39,6 +40,8 @@ type Plugin struct {
 	Config string
 	// Gates are the feature gates; nil has the defaults.
 	Gates featuregate.FeatureGate
+	// More gives it what it needs of other groups.
+	More admission.PluginInitializer
 
 	made   admission.Interface
 	client *fake.Clientset
@@ -69,7 +72,11 @@ func Start(t testing.TB, register func(*admission.Plugins), p Plugin) *Plugin {
 	if p.Config != "" {
 		config = strings.NewReader(p.Config)
 	}
-	p.made, err = plugins.InitPlugin(name, config, genericadmissioninitializer.New(p.client, p.Dynamic, factory, rules, p.Gates, nil, t.Context().Done(), mapper))
+	initializers := admission.PluginInitializers{genericadmissioninitializer.New(p.client, p.Dynamic, factory, rules, p.Gates, nil, t.Context().Done(), mapper)}
+	if p.More != nil {
+		initializers = append(initializers, p.More)
+	}
+	p.made, err = plugins.InitPlugin(name, config, initializers)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +99,7 @@ type Request struct {
 	Kind        schema.GroupVersionKind
 	Resource    schema.GroupVersionResource
 	Subresource string
+	Namespace   string // n unless set
 	// Operation is what it does if it neither creates nor updates.
 	Operation admission.Operation
 	// User is who does it; jane unless set.
@@ -111,7 +119,7 @@ func (p *Plugin) Do(ctx context.Context, r Request) error {
 	if r.User == nil {
 		r.User = &user.DefaultInfo{Name: "jane"}
 	}
-	a := admission.NewAttributesRecord(r.Obj, r.Old, r.Kind, "n", name, r.Resource, r.Subresource, operation, nil, r.DryRun, r.User)
+	a := admission.NewAttributesRecord(r.Obj, r.Old, r.Kind, cmp.Or(r.Namespace, "n"), name, r.Resource, r.Subresource, operation, nil, r.DryRun, r.User)
 	if !p.made.Handles(operation) {
 		return nil
 	}

@@ -55,7 +55,7 @@ func (p *plugin) placed(ctx context.Context, a admission.Attributes, tenant *ten
 	for _, key := range slices.Sorted(maps.Keys(tenant.Spec.Placement.NodeSelector)) {
 		want := tenant.Spec.Placement.NodeSelector[key]
 		if got := pod.Spec.NodeSelector[key]; got != want {
-			return admission.NewForbidden(a, fmt.Errorf("spec.nodeSelector[%s]: pods of tenant %q run on nodes with %s=%s, not %s", key, tenant.Name, key, want, got))
+			return admission.NewForbidden(a, fmt.Errorf("spec.nodeSelector[%s]: pods of tenant %q run on nodes with %s=%s, not %q", key, tenant.Name, key, want, got))
 		}
 	}
 	if err := p.onNode(ctx, a, pod, tenant); err != nil {

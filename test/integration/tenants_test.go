@@ -328,7 +328,7 @@ func TestTenantPlacement(t *testing.T) {
 		spec podSpec
 		want string
 	}{
-		"another selector": {podSpec{selector: map[string]string{"dedicated": "uma"}}, fmt.Sprintf("spec.nodeSelector[dedicated]: pods of tenant %q run on nodes with dedicated=tess, not uma", tenant.Name)},
+		"another selector": {podSpec{selector: map[string]string{"dedicated": "uma"}}, fmt.Sprintf("spec.nodeSelector[dedicated]: pods of tenant %q run on nodes with dedicated=tess, not \"uma\"", tenant.Name)},
 		"another's node":   {podSpec{node: name + "-other"}, fmt.Sprintf("spec.nodeName: pods of tenant %q run on nodes with dedicated=tess, which %q is not", tenant.Name, name+"-other")},
 		"another's taint":  {podSpec{tolerations: []corev1.Toleration{dedicated("uma")}}, "spec.tolerations[0]: tolerates a taint of the nodes that are kept for another tenant"},
 		"every taint":      {podSpec{tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists}}}, "spec.tolerations[0]: tolerates a taint of the nodes that are kept for another tenant"},
