@@ -9,6 +9,8 @@ const (
 	// TenantLabel is the label by which a namespace belongs to a tenant. Its value is
 	// the name of the tenant.
 	TenantLabel = GroupName + "/tenant"
+	// OwnersBinding is the role binding of the owners of a tenant in its namespaces.
+	OwnersBinding = "tenant-owners"
 	// DisplayNameAnnotation holds the display name of the project that a namespace is.
 	DisplayNameAnnotation = GroupName + "/display-name"
 	// ProjectAnnotation of a namespace says that it was created as a project.

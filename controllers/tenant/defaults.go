@@ -29,10 +29,9 @@ import (
 const (
 	// manager owns the fields that the controller applies.
 	manager = "stoa-tenants"
-	// defaultName is that of the objects of which a namespace has one, and ownersName that
-	// of the binding of the owners to ownersRole.
+	// defaultName is that of the objects of which a namespace has one, and ownersRole the
+	// role of the owners.
 	defaultName = "tenant"
-	ownersName  = "tenant-owners"
 	ownersRole  = "admin"
 )
 
@@ -93,7 +92,7 @@ func defaultsOf(t *tenancyv1.Tenant, namespace *corev1.Namespace) []object {
 		add(rbacv1.SchemeGroupVersion.String(), "RoleBinding", name, map[string]any{"roleRef": role, "subjects": local})
 	}
 	if len(t.Spec.Owners) > 0 {
-		bind(ownersName, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: ownersRole}, t.Spec.Owners)
+		bind(tenancy.OwnersBinding, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: ownersRole}, t.Spec.Owners)
 	}
 	for _, b := range spec.RoleBindings {
 		subjects := b.Subjects

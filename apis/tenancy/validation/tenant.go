@@ -130,6 +130,8 @@ func validateNamespaceDefaults(defaults *tenancy.NamespaceDefaults, path *field.
 			errs = append(errs, field.Required(at.Child("name"), ""))
 		case seen[binding.Name]:
 			errs = append(errs, field.Duplicate(at.Child("name"), binding.Name))
+		case binding.Name == tenancy.OwnersBinding:
+			errs = append(errs, field.Invalid(at.Child("name"), binding.Name, "is the binding of the owners"))
 		default:
 			errs = append(errs, fielderrors.Each(at.Child("name"), binding.Name, content.IsPathSegmentName(binding.Name))...)
 		}

@@ -141,6 +141,8 @@ func invalidTenants() []tenantCase {
 			`spec.namespaceDefaults.limitRange.items[0].maxLimitRequestRatio[cpu]: Invalid value: "500m": ratio 500m is less than 1`}},
 		{"binding name", binding(func(b *tenancy.NamespaceRoleBinding) { b.Name = "" }), []string{
 			"spec.namespaceDefaults.roleBindings[0].name: Required value"}},
+		{"binding of the owners", binding(func(b *tenancy.NamespaceRoleBinding) { b.Name = "tenant-owners" }), []string{
+			`spec.namespaceDefaults.roleBindings[0].name: Invalid value: "tenant-owners": is the binding of the owners`}},
 		{"binding twice", func(o *tenancy.Tenant) {
 			defaults := &o.Spec.NamespaceDefaults
 			defaults.RoleBindings = append(defaults.RoleBindings, defaults.RoleBindings[0])
