@@ -19,6 +19,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/warning"
 	"k8s.io/client-go/util/retry"
 
 	"github.com/stoa-project/stoa/apis/core"
@@ -29,6 +30,9 @@ import (
 // verbUse lets a user who does not own a tenant have namespaces belong to it, and write
 // in them while it is suspended.
 const verbUse = "use"
+
+// shown is how many namespaces a warning names.
+const shown = 10
 
 // Key is what the charges of a tenant are under.
 func Key(tenant string) string { return "tenants/" + tenant }
@@ -197,6 +201,21 @@ func (p *plugin) active(ctx context.Context, a admission.Attributes, tenant *ten
 
 func suspended(a admission.Attributes, tenant *tenancyv1.Tenant) error {
 	return admission.NewForbidden(a, fmt.Errorf("tenant %q is suspended: nothing can be changed in its namespaces", tenant.Name))
+}
+
+// warn tells who deletes a tenant that has namespaces why it stays: clients wait for the
+// end, and would not say for what.
+func warn(ctx context.Context, a admission.Attributes) {
+	tenant, ok := a.GetOldObject().(*tenancy.Tenant)
+	if a.GetOperation() != admission.Delete || a.GetSubresource() != "" || !ok || tenant == nil || len(tenant.Status.Namespaces.Names) == 0 {
+		return
+	}
+	names := tenant.Status.Namespaces.Names
+	list := strings.Join(names[:min(len(names), shown)], ", ")
+	if len(names) > shown {
+		list += ", and others"
+	}
+	warning.AddWarning(ctx, "", fmt.Sprintf("tenant %q is gone when its namespaces are deleted: %s", tenant.Name, list))
 }
 
 // system says whether a user is a part of the system. Accounts of other namespaces than

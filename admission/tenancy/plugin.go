@@ -123,6 +123,8 @@ func (p *plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 	switch a.GetResource().GroupResource() {
 	case core.Resource("namespaces"):
 		return p.namespace(ctx, a)
+	case tenancy.Resource("tenants"):
+		warn(ctx, a)
 	case tenancy.Resource("grants"):
 		if err := tell(a); err != nil {
 			return err

@@ -5,9 +5,11 @@ package tenancy_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,12 +18,14 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/warning"
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/stoa-project/stoa/admission/admissiontest"
 	"github.com/stoa-project/stoa/admission/quota"
-	"github.com/stoa-project/stoa/admission/tenancy"
+	tenancyadmission "github.com/stoa-project/stoa/admission/tenancy"
 	"github.com/stoa-project/stoa/apis/core"
+	"github.com/stoa-project/stoa/apis/tenancy"
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
 	"github.com/stoa-project/stoa/generated/clientset/versioned/fake"
 	"github.com/stoa-project/stoa/generated/informers/externalversions"
@@ -79,16 +83,16 @@ func start(t *testing.T) (*admissiontest.Plugin, *fake.Clientset) {
 		objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{label: name}}})
 	}
 	client := fake.NewClientset(tenants()...)
-	own := externalversions.NewSharedInformerFactory(client, 0)
-	p := admissiontest.Start(t, func(plugins *admission.Plugins) { tenancy.Register(plugins, &quota.Charges{}) }, admissiontest.Plugin{
+	factory := externalversions.NewSharedInformerFactory(client, 0)
+	p := admissiontest.Start(t, func(plugins *admission.Plugins) { tenancyadmission.Register(plugins, &quota.Charges{}) }, admissiontest.Plugin{
 		Objects: objects,
-		More:    tenancy.Initializer{Client: client, Informers: own},
+		More:    tenancyadmission.Initializer{Client: client, Informers: factory},
 		Allow: func(a authorizer.Attributes) bool {
 			return a.GetUser().GetName() == "root" && a.GetVerb() == "use" && a.GetAPIGroup() == "tenancy.stoa.dev" && a.GetResource() == "tenants" && a.GetName() != ""
 		},
 	})
-	own.Start(t.Context().Done())
-	own.WaitForCacheSync(t.Context().Done())
+	factory.Start(t.Context().Done())
+	factory.WaitForCacheSync(t.Context().Done())
 	return p, client
 }
 
@@ -251,5 +255,42 @@ func TestNamespacesAreCountedAgain(t *testing.T) {
 	orange, err := client.TenancyV1().Tenants().Get(t.Context(), "orange", metav1.GetOptions{})
 	if err != nil || orange.Status.Namespaces.Count != 2 {
 		t.Errorf("count %d, want 2, %v", orange.Status.Namespaces.Count, err)
+	}
+}
+
+// recorder takes down warnings.
+type recorder struct{ texts []string }
+
+func (r *recorder) AddWarning(_, text string) { r.texts = append(r.texts, text) }
+
+// Who deletes a tenant is told which namespaces it waits for.
+func TestDeletedTenantWarns(t *testing.T) {
+	t.Parallel()
+	p, _ := start(t)
+	tenant := func(namespaces ...string) *tenancy.Tenant {
+		out := &tenancy.Tenant{ObjectMeta: metav1.ObjectMeta{Name: "orange"}}
+		out.Status.Namespaces.Names = namespaces
+		return out
+	}
+	many := strings.Split("a b c d e f g h i j k", " ")
+	for name, tc := range map[string]struct {
+		request admissiontest.Request
+		want    []string
+	}{
+		"empty":       {admissiontest.Request{Old: tenant(), Operation: admission.Delete}, nil},
+		"some":        {admissiontest.Request{Old: tenant("a", "b"), Operation: admission.Delete}, []string{`tenant "orange" is gone when its namespaces are deleted: a, b`}},
+		"many":        {admissiontest.Request{Old: tenant(many...), Operation: admission.Delete}, []string{`tenant "orange" is gone when its namespaces are deleted: a, b, c, d, e, f, g, h, i, j, and others`}},
+		"not deleted": {admissiontest.Request{Obj: tenant("a"), Old: tenant("a")}, nil},
+		"all at once": {admissiontest.Request{Operation: admission.Delete}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got recorder
+			tc.request.Resource = tenancyv1.SchemeGroupVersion.WithResource("tenants")
+			admissiontest.Check(t, p.Do(warning.WithWarningRecorder(t.Context(), &got), tc.request), "")
+			if diff := cmp.Diff(tc.want, got.texts); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
 	}
 }
