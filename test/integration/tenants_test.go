@@ -21,6 +21,7 @@ import (
 
 	"github.com/stoa-project/stoa/apis/tenancy"
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
+	"github.com/stoa-project/stoa/stoatest"
 )
 
 // newTenant makes a tenant that a user owns, who may make namespaces.
@@ -340,5 +341,30 @@ func TestTenantPlacement(t *testing.T) {
 	more := []byte(`[{"op": "add", "path": "/spec/tolerations/-", "value": {"key": "dedicated", "operator": "Exists", "effect": "NoSchedule"}}]`)
 	if _, err := tess.CoreV1().Pods(name).Patch(t.Context(), pod.Name, types.JSONPatchType, more, metav1.PatchOptions{}); !apierrors.IsForbidden(err) {
 		t.Errorf("a toleration that is added later: %v", err)
+	}
+}
+
+// Without the plugin tenants are objects like others: nobody is refused anything for them.
+func TestTenantsWithoutThePlugin(t *testing.T) {
+	t.Parallel()
+	server := stoatest.Start(t, stoatest.WithFlags("--disable-admission-plugins=Tenancy,ServiceAccount"))
+	tenant := &tenancyv1.Tenant{ObjectMeta: metav1.ObjectMeta{Name: "still"}}
+	tenant.Spec = tenancyv1.TenantSpec{
+		Suspended: true, Namespaces: tenancyv1.TenantNamespaces{Limit: new(int32(0))},
+		Placement: tenancyv1.Placement{NodeSelector: map[string]string{"dedicated": "still"}},
+	}
+	if _, err := tenancyAs(t, server, "").TenancyV1().Tenants().Create(t.Context(), tenant, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	client := clientFor(t, server.Config())
+	if _, err := client.CoreV1().Namespaces().Create(t.Context(), namespaceOf("still", "full"), metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	pod, err := client.CoreV1().Pods("full").Create(t.Context(), podSpec{node: "anywhere"}.pod(), metav1.CreateOptions{})
+	if err != nil || len(pod.Spec.NodeSelector) > 0 {
+		t.Errorf("%v, %v", pod.Spec.NodeSelector, err)
+	}
+	if _, err := client.CoreV1().Namespaces().Create(t.Context(), namespaceOf("nobodys", "other"), metav1.CreateOptions{}); err != nil {
+		t.Error(err)
 	}
 }
