@@ -65,13 +65,18 @@ func (r *projectREST) mayJoin(ctx context.Context, who user.Info, tenant, namesp
 		return err
 	}
 	owns := known != nil && known.OwnedBy(journal.NewWho(who))
-	if owns && !known.Suspended || known != nil && r.uses(ctx, who, tenant) {
+	switch {
+	case owns && !known.Suspended:
 		return nil
-	}
-	if owns {
+	case r.uses(ctx, who, tenant):
+		if known == nil {
+			return notOfTenant(namespace, "there is no tenant %q", tenant)
+		}
+		return nil
+	case owns:
 		return notOfTenant(namespace, "the tenant %q is suspended", tenant)
 	}
-	// A tenant that is not there and one of others cannot be told apart.
+	// Others cannot tell a tenant that is not there from one that is not theirs.
 	return notOfTenant(namespace, "user %q does not own the tenant %q", who.GetName(), tenant)
 }
 

@@ -33,6 +33,7 @@ func TestKubectlTenancy(t *testing.T) {
 		{args: "create -f examples/tenancy/web-shop.yaml" + olga, want: "project.tenancy.stoa.dev/web-shop created\n"},
 		{args: "create -f examples/tenancy/games.yaml" + paul, want: "project.tenancy.stoa.dev/games created\n"},
 		{args: "create -f examples/tenancy/games.yaml" + olga, code: 1, stderr: `projects.tenancy.stoa.dev "games" is forbidden: user "olga" does not own the tenant "purple"`},
+		{args: "create -f -", stdin: `{"apiVersion":"tenancy.stoa.dev/v1","kind":"Project","metadata":{"name":"lost"},"spec":{"tenant":"nobodys"}}`, code: 1, stderr: `projects.tenancy.stoa.dev "lost" is forbidden: there is no tenant "nobodys"`},
 		{args: "get projects" + olga, want: `^NAME       DISPLAY NAME   TENANT   PHASE    AGE\nweb-shop   Web Shop       orange   Active   \d+s\n$`},
 		{args: "get projects --field-selector=spec.tenant=purple -o name", want: "project.tenancy.stoa.dev/games\n"},
 		{args: "get project games" + olga, code: 1, stderr: `^Error from server \(NotFound\): projects.tenancy.stoa.dev "games" not found\n$`},
