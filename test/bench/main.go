@@ -62,7 +62,7 @@ func main() {
 	flag.IntVar(&s.watchers, "watchers", 100, "watchers at once")
 	flag.IntVar(&s.objects, "objects", 4000, "objects in the list that is measured")
 	flag.DurationVar(&s.duration, "duration", 5*time.Second, "how long each load lasts")
-	flag.StringVar(&s.run, "run", "", "regular expression of the loads to run, or overload; empty: everything but overload")
+	flag.StringVar(&s.run, "run", "", "regular expression of the loads to run, or overload, or projects; empty: everything but these two")
 	flag.StringVar(&s.flags, "flags", "", "more flags for the server, separated by spaces")
 	flag.StringVar(&s.profiles, "profiles", "", "folder for a CPU profile of the server for each load")
 	flag.Parse()
@@ -98,6 +98,8 @@ func run(ctx context.Context, s settings) error {
 	case "":
 	case overload:
 		parts = []func(context.Context, settings, *report) error{measureOverload}
+	case ofProjects:
+		parts = []func(context.Context, settings, *report) error{measureProjects}
 	default:
 		parts = parts[3:]
 	}
