@@ -84,7 +84,7 @@ func Table() []Controller {
 		{Name: clusterroleaggregation.Name, Needs: []schema.GroupVersionResource{roles.WithResource("clusterroles")}, New: plain(clusterroleaggregation.New)},
 		{Name: garbagecollector.Name, New: garbagecollector.New}, // it needs nothing: it looks at what there is
 		{
-			Name: grant.Name, New: grant.New,
+			Name: grant.Name, Behind: true, New: grant.New,
 			Needs: []schema.GroupVersionResource{tenancy.WithResource("grants"), roles.WithResource("roles"), roles.WithResource("rolebindings")},
 		},
 		{Name: legacytoken.Name, Needs: need("secrets", "serviceaccounts", "pods", "configmaps"), New: legacytoken.New},
@@ -100,7 +100,7 @@ func Table() []Controller {
 		{Name: rootca.Name, Needs: need("namespaces", "configmaps"), New: rootca.New},
 		{Name: serviceaccount.Name, Needs: need("namespaces", "serviceaccounts"), New: plain(serviceaccount.New)},
 		{
-			Name: tenant.Name, New: tenant.New,
+			Name: tenant.Name, Behind: true, New: tenant.New,
 			Needs: append(need("namespaces", "resourcequotas", "limitranges"), tenancy.WithResource("tenants"), roles.WithResource("rolebindings"),
 				schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"}),
 		},

@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/stoa-project/stoa/authz/rbac"
 	"github.com/stoa-project/stoa/registry/core"
 	"github.com/stoa-project/stoa/registry/kind"
 	"github.com/stoa-project/stoa/server/storage"
@@ -128,8 +129,8 @@ func (s *Server) access(config *genericapiserver.Config) *rest.Config {
 	return config.LoopbackClientConfig
 }
 
-// authorize sets who may do what, and returns who knows about roles, if there is
-// somebody.
+// authorize sets who may do what, and returns who knows about roles: in aggregated mode,
+// those of the host.
 func (s *Server) authorize(c CompletedOptions, config *genericapiserver.Config, client kubernetes.Interface, factory informers.SharedInformerFactory) (kind.RoleResolver, error) {
 	if s.host == nil {
 		return c.authorize(config, client, factory)
@@ -138,7 +139,11 @@ func (s *Server) authorize(c CompletedOptions, config *genericapiserver.Config, 
 	if config.Authorization.Authorizer, err = s.host.Authorizer(); err != nil {
 		return nil, err
 	}
-	return nil, s.checkHost(c, config)
+	roles, err := rbac.New(factory.Rbac().V1())
+	if err != nil {
+		return nil, err
+	}
+	return roles, s.checkHost(c, config)
 }
 
 // store says where, in which form and how encrypted each resource is stored.

@@ -54,7 +54,12 @@ func (s *Server) checkHost(c CompletedOptions, config *genericapiserver.Config) 
 	if err != nil {
 		return err
 	}
-	for _, check := range s.host.Checks(host.Rights(secret, c.apiServices())) {
+	service, err := host.ParseObjectName(c.Host.Service)
+	if err != nil {
+		return err
+	}
+	place := host.Place{Namespace: service.Namespace, Secret: secret, APIServices: c.apiServices()}
+	for _, check := range s.host.Checks(place.Rights()) {
 		config.AddReadyzChecks(healthz.NamedCheck(check.Name, func(r *http.Request) error { return check.Check(r.Context()) }))
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	genericapiserver "k8s.io/apiserver/pkg/server"
@@ -24,12 +25,14 @@ import (
 	"github.com/stoa-project/stoa/controllers/election"
 	"github.com/stoa-project/stoa/controllers/work"
 	"github.com/stoa-project/stoa/registry/rbac/escalation"
+	"github.com/stoa-project/stoa/server/host"
 )
 
 const (
 	// controllersHook is what starts the controllers.
 	controllersHook = "start-controllers"
-	// lease is what the server holds, in kube-system, that runs the controllers.
+	// lease is what the server holds that runs the controllers: in kube-system, or behind a
+	// host where the server is.
 	lease = "stoa-controllers"
 )
 
@@ -87,7 +90,7 @@ func (s *Server) addControllers(a *assembly) error {
 	case err != nil:
 		return err
 	case elected:
-		return s.addElection(c.Controllers.Times, config, run)
+		return s.addElection(c, config, run)
 	}
 	return s.generic.AddPostStartHook(controllersHook, func(hook genericapiserver.PostStartHookContext) error {
 		if hook.Err() == nil { // they have nothing to end before they run
@@ -110,19 +113,27 @@ func (c CompletedOptions) elected(config *genericapiserver.Config) (bool, error)
 }
 
 // addElection adds the hooks that run the controllers while this server leads.
-func (s *Server) addElection(times election.Times, config *genericapiserver.Config, run func(context.Context)) error {
+func (s *Server) addElection(c CompletedOptions, config *genericapiserver.Config, run func(context.Context)) error {
+	times, namespace := c.Controllers.Times, metav1.NamespaceSystem
+	if c.Host.Aggregated {
+		service, err := host.ParseObjectName(c.Host.Service)
+		if err != nil {
+			return err
+		}
+		namespace = service.Namespace
+	}
 	loopback := rest.AddUserAgent(rest.CopyConfig(s.access(config)), "leader-election")
 	loopback.Timeout = times.RenewDeadline / 2 // so that there is a second attempt
 	client, err := kubernetes.NewForConfig(loopback)
 	if err != nil {
 		return fmt.Errorf("loopback client: %w", err)
 	}
-	host, err := os.Hostname()
+	machine, err := os.Hostname()
 	if err != nil {
 		return fmt.Errorf("leader election: %w", err)
 	}
 	own := election.Election{
-		Times: times, Leases: client.CoordinationV1(), Namespace: "kube-system", Name: lease, Identity: host + "_" + string(uuid.NewUUID()),
+		Times: times, Leases: client.CoordinationV1(), Namespace: namespace, Name: lease, Identity: machine + "_" + string(uuid.NewUUID()),
 	}
 	stop, ended := make(chan struct{}), make(chan struct{})
 	err = s.generic.AddPostStartHook(controllersHook, func(hook genericapiserver.PostStartHookContext) error {

@@ -155,7 +155,7 @@ func (o *AdmissionOptions) plugins() []plugin {
 		{name: namespacecreator.PluginName, register: namespacecreator.Register},
 		{
 			name: tenancyrules.PluginName, register: func(p *admission.Plugins) { tenancyrules.Register(p, o.charges) },
-			needs: need(namespaces, v1("tenancy.stoa.dev", "tenants")),
+			needs: need(namespaces, v1("tenancy.stoa.dev", "tenants")), behind: true,
 		},
 		{
 			name: mutatingpolicy.PluginName, register: mutatingpolicy.Register,

@@ -10,21 +10,25 @@
 // What is written down comes before what follows from it, so that a controller that
 // ends in between goes on where it was. The binding says itself until when it holds,
 // and the authorizer believes it: a grant ends to the second also while no controller
-// runs.
+// runs. Behind a host, whose authorizer does not know that, it ends when the binding is
+// gone: a second later at most, or first of all when a controller runs again.
 package grant
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes"
 	rbaclisters "k8s.io/client-go/listers/rbac/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
 
+	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
 	"github.com/stoa-project/stoa/controllers/work"
 	"github.com/stoa-project/stoa/generated/clientset/versioned"
 	tenancylisters "github.com/stoa-project/stoa/generated/listers/tenancy/v1"
@@ -75,6 +79,10 @@ func newAt(server work.Server, now clock.WithTicker) func(context.Context) {
 		c.queue.Listen(ofGrants, work.Each(c.enqueue))
 		c.queue.Listen(ofRoles, work.Each(c.enqueueOwner))
 		c.queue.Listen(ofBindings, work.Each(c.enqueueOwner))
+		if !cache.WaitFor(ctx, "", ofGrants.HasSyncedChecker()) {
+			return
+		}
+		c.enqueueOverdue()
 		var ticks sync.WaitGroup
 		ticks.Go(func() { c.watchClock(ctx) })
 		c.queue.Run(ctx)
@@ -85,6 +93,24 @@ func newAt(server work.Server, now clock.WithTicker) func(context.Context) {
 func (c *controller) enqueue(obj any) {
 	if key, err := cache.MetaNamespaceKeyFunc(obj); err == nil {
 		c.queue.Add(key)
+	}
+}
+
+// enqueueOverdue queues the grants whose time was over before the controller ran, the
+// oldest first, and before all others: an authorizer that does not know of ends believes
+// their bindings until they are gone.
+func (c *controller) enqueueOverdue() {
+	all, err := c.grants.List(labels.Everything())
+	if err != nil {
+		return // an informer has no errors
+	}
+	all = slices.DeleteFunc(all, func(g *tenancyv1.Grant) bool {
+		end := endOf(g)
+		return g.Status.Phase != tenancyv1.GrantActive || end == nil || c.clock.Now().Before(end.Time)
+	})
+	slices.SortFunc(all, func(a, b *tenancyv1.Grant) int { return endOf(a).Compare(endOf(b).Time) })
+	for _, g := range all {
+		c.enqueue(g)
 	}
 }
 

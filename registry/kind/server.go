@@ -69,6 +69,8 @@ type Source struct {
 
 // RoleResolver knows roles and who has them.
 type RoleResolver interface {
+	// HasSynced says whether all roles and bindings are known that there were at the start.
+	HasSynced() bool
 	// Rules returns the rules of the role that a binding in a namespace names; a
 	// cluster role binding is in none. The error is that of a get.
 	Rules(ref rbacv1.RoleRef, namespace string) ([]rbacv1.PolicyRule, error)

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -50,27 +51,59 @@ func (r Right) Attributes() *authorizationv1.ResourceAttributes {
 	return &authorizationv1.ResourceAttributes{Verb: r.Verb, Group: r.Group, Version: "v1", Resource: r.Resource, Namespace: r.Namespace, Name: r.Name}
 }
 
-// Rights are those that a server needs that keeps its authority in a secret, if it has
-// a name, and that is registered by APIServices.
-func Rights(secret ObjectName, apiServices []string) []Right {
+// ClusterRules are what the server does with the cluster's objects, in all namespaces:
+// namespaces are those of projects, and what tenants and grants say becomes objects in
+// them. To bind roles that the server does not hold itself needs the verbs bind and
+// escalate. There is none of them for bindings in the whole cluster, which it only reads.
+func ClusterRules() []rbacv1.PolicyRule {
+	return []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get", "list", "watch", "create", "update", "patch", "delete"}},
+		{APIGroups: []string{""}, Resources: []string{"limitranges", "resourcequotas"}, Verbs: []string{"list", "watch", "create", "patch", "delete"}},
+		{APIGroups: []string{"networking.k8s.io"}, Resources: []string{"networkpolicies"}, Verbs: []string{"list", "watch", "create", "patch", "delete"}},
+		{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"rolebindings"}, Verbs: []string{"get", "list", "watch", "create", "update", "patch", "delete"}},
+		{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"roles"}, Verbs: []string{"get", "list", "watch", "create", "update", "delete", "bind", "escalate"}},
+		{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"clusterroles"}, Verbs: []string{"list", "watch", "bind"}},
+		{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"clusterrolebindings"}, Verbs: []string{"list", "watch"}},
+	}
+}
+
+// Place is where a server is in the cluster.
+type Place struct {
+	// Namespace has its leases.
+	Namespace string
+	// Secret keeps its authority, if it has a name.
+	Secret ObjectName
+	// APIServices register it.
+	APIServices []string
+}
+
+// Rights are those that a server needs.
+func (p Place) Rights() []Right {
 	out := []Right{
 		{Verb: "create", Group: "authentication.k8s.io", Resource: "tokenreviews"},
 		{Verb: "create", Group: "authorization.k8s.io", Resource: "subjectaccessreviews"},
 		{Verb: "get", Resource: "configmaps", Namespace: metav1.NamespaceSystem, Name: trustName},
 		{Verb: "list", Resource: "configmaps", Namespace: metav1.NamespaceSystem, Name: trustName},
 		{Verb: "watch", Resource: "configmaps", Namespace: metav1.NamespaceSystem, Name: trustName},
-		{Verb: "get", Resource: "namespaces"},
-		{Verb: "list", Resource: "namespaces"},
-		{Verb: "watch", Resource: "namespaces"},
 	}
-	for _, name := range apiServices {
+	for _, rule := range ClusterRules() {
+		for _, resource := range rule.Resources {
+			for _, verb := range rule.Verbs {
+				out = append(out, Right{Verb: verb, Group: rule.APIGroups[0], Resource: resource})
+			}
+		}
+	}
+	for _, verb := range []string{"create", "get", "update"} {
+		out = append(out, Right{Verb: verb, Group: "coordination.k8s.io", Resource: "leases", Namespace: p.Namespace})
+	}
+	for _, name := range p.APIServices {
 		for _, verb := range []string{"get", "patch"} {
 			out = append(out, Right{Verb: verb, Group: "apiregistration.k8s.io", Resource: "apiservices", Name: name})
 		}
 	}
-	if secret.Name != "" {
+	if p.Secret.Name != "" {
 		for _, verb := range []string{"get", "update"} {
-			out = append(out, Right{Verb: verb, Resource: "secrets", Namespace: secret.Namespace, Name: secret.Name})
+			out = append(out, Right{Verb: verb, Resource: "secrets", Namespace: p.Secret.Namespace, Name: p.Secret.Name})
 		}
 	}
 	return out

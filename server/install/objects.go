@@ -6,6 +6,7 @@ package install
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -16,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	apiregistration "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+
+	"github.com/stoa-project/stoa/server/host"
 )
 
 const (
@@ -27,7 +30,7 @@ const (
 
 // Objects returns all objects, in the order in which they are made.
 func (o Options) Objects() ([]*unstructured.Unstructured, error) {
-	objects := append(o.identity(), o.service()...)
+	objects := slices.Concat(o.identity(), o.roles(), o.service())
 	if !o.external() {
 		objects = append(objects, o.pods()...)
 	}
@@ -76,7 +79,8 @@ func (o Options) identity() []runtime.Object {
 		out = append(out, &corev1.ServiceAccount{TypeMeta: kind("", "ServiceAccount"), ObjectMeta: o.meta(o.Namespace, Name)})
 	}
 	roles := []rbacv1.PolicyRule{
-		// Elections among replicas; the first makes the lease.
+		// Elections among replicas, and the beginnings of the index of projects; who is first
+		// makes the lease.
 		{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"create", "get", "update"}},
 	}
 	if !o.external() {
@@ -88,12 +92,11 @@ func (o Options) identity() []runtime.Object {
 		&rbacv1.Role{TypeMeta: kind(rbacv1.GroupName, "Role"), ObjectMeta: o.meta(o.Namespace, Name), Rules: roles},
 		o.bind(o.Namespace, Name, "Role", Name),
 		o.bind(metav1.NamespaceSystem, "stoa:extension-apiserver-authentication-reader", "Role", "extension-apiserver-authentication-reader"),
-		&rbacv1.ClusterRole{TypeMeta: kind(rbacv1.GroupName, "ClusterRole"), ObjectMeta: o.meta("", "stoa:aggregated"), Rules: []rbacv1.PolicyRule{
-			{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get", "list", "watch"}},
-			{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"create", "patch"}},
-			{APIGroups: []string{"events.k8s.io"}, Resources: []string{"events"}, Verbs: []string{"create", "patch"}},
-			{APIGroups: []string{apiregistration.GroupName}, Resources: []string{"apiservices"}, ResourceNames: names, Verbs: []string{"get", "patch"}},
-		}},
+		&rbacv1.ClusterRole{TypeMeta: kind(rbacv1.GroupName, "ClusterRole"), ObjectMeta: o.meta("", "stoa:aggregated"), Rules: append(host.ClusterRules(),
+			rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"create", "patch"}},
+			rbacv1.PolicyRule{APIGroups: []string{"events.k8s.io"}, Resources: []string{"events"}, Verbs: []string{"create", "patch"}},
+			rbacv1.PolicyRule{APIGroups: []string{apiregistration.GroupName}, Resources: []string{"apiservices"}, ResourceNames: names, Verbs: []string{"get", "patch"}},
+		)},
 		o.bind("", "stoa:aggregated", "ClusterRole", "stoa:aggregated"),
 		o.bind("", "stoa:auth-delegator", "ClusterRole", "system:auth-delegator"),
 	)

@@ -122,11 +122,11 @@ func (o Options) Rights() []host.Right {
 	for _, service := range o.APIServices {
 		names = append(names, service.Name)
 	}
-	secret := host.ObjectName{}
+	place := host.Place{Namespace: o.Namespace, APIServices: names}
 	if !o.external() {
-		secret = host.ObjectName{Namespace: o.Namespace, Name: SecretName}
+		place.Secret = host.ObjectName{Namespace: o.Namespace, Name: SecretName}
 	}
-	return host.Rights(secret, names)
+	return place.Rights()
 }
 
 // args are those of the container.

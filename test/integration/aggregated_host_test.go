@@ -291,7 +291,7 @@ func TestDoctor(t *testing.T) {
 	}
 	for i := range role.Rules {
 		if role.Rules[i].Resources[0] == "namespaces" {
-			role.Rules[i].Verbs = []string{"get"}
+			role.Rules[i].Verbs = []string{"get", "create", "update", "patch", "delete"}
 		}
 	}
 	if _, err := rbac.ClusterRoles().Update(t.Context(), role, metav1.UpdateOptions{}); err != nil {

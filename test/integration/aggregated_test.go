@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
 
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
 	tenancyv1alpha1 "github.com/stoa-project/stoa/apis/tenancy/v1alpha1"
@@ -197,8 +198,16 @@ func TestAggregated(t *testing.T) {
 	if _, err := reader.TenancyV1().Tenants().Create(t.Context(), tenant("three"), metav1.CreateOptions{}); !apierrors.IsForbidden(err) {
 		t.Errorf("a reader writes: %v", err)
 	}
-	two.Status.Namespaces.Count = 3
-	if two, err = writer.TenancyV1().Tenants().UpdateStatus(t.Context(), two, metav1.UpdateOptions{}); err != nil || two.Status.Namespaces.Count != 3 {
+	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error { // the controller writes it too
+		now, err := writer.TenancyV1().Tenants().Get(t.Context(), "two", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		now.Status.Namespaces.Count = 3
+		two, err = writer.TenancyV1().Tenants().UpdateStatus(t.Context(), now, metav1.UpdateOptions{})
+		return err
+	})
+	if err != nil || two.Status.Namespaces.Count != 3 {
 		t.Errorf("status: %v, %v", two, err)
 	}
 	if _, err := versioned.NewForConfigOrDie(h.as(t, "nobody")).TenancyV1().Tenants().List(t.Context(), metav1.ListOptions{}); !apierrors.IsForbidden(err) {

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	rbacvalidation "k8s.io/component-helpers/auth/rbac/validation"
@@ -47,6 +48,9 @@ func (g Guard) Bind(ctx context.Context, who user.Info, namespace string, role r
 	}
 	if privileged(who) || (role.Kind == "Role" || role.Kind == "ClusterRole") && g.allowed(ctx, bind) {
 		return nil
+	}
+	if !g.Roles.HasSynced() {
+		return notSynced()
 	}
 	rules, err := g.Roles.Rules(role, namespace)
 	if err != nil {
@@ -91,6 +95,9 @@ func (g Guard) allowed(ctx context.Context, request authorizer.AttributesRecord)
 // holds returns nil if somebody holds the rules in a namespace, or else an [Error] that
 // says what he does not.
 func (g Guard) holds(who user.Info, namespace string, rules []rbacv1.PolicyRule) error {
+	if !g.Roles.HasSynced() {
+		return notSynced()
+	}
 	own, unknown := g.Roles.PolicyRules(who, namespace)
 	covered, missing := rbacvalidation.Covers(own, rules)
 	if covered {
@@ -108,6 +115,9 @@ func (g Guard) holds(who user.Info, namespace string, rules []rbacv1.PolicyRule)
 	}
 	return Error{message}
 }
+
+// notSynced is the error while what somebody holds is not known: he can come again.
+func notSynced() error { return apierrors.NewServiceUnavailable("the roles are not known yet") }
 
 // compact joins rules for one resource that only differ in their verbs.
 func compact(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
