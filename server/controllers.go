@@ -178,7 +178,7 @@ func (s *Server) addElection(c CompletedOptions, config *genericapiserver.Config
 func (s *Server) controllerBase(c CompletedOptions) (work.Server, error) {
 	o := c.Controllers
 	base := work.Server{
-		Alone: s.etcd != nil && !c.Host.Aggregated, RequestTimeout: c.Run.RequestTimeout, Charges: c.Admission.charges, RootCA: s.identity.trust, SigningDuration: o.SigningDuration, Administrator: adminUser,
+		Alone: s.etcd != nil && !c.Host.Aggregated, Behind: c.Host.Aggregated, RequestTimeout: c.Run.RequestTimeout, Charges: c.Admission.charges, RootCA: s.identity.trust, SigningDuration: o.SigningDuration, Administrator: adminUser,
 	}
 	if s.tokens != nil { // behind another server there are none
 		base.Tokens = s.tokens.issuer

@@ -50,6 +50,7 @@ type controller struct {
 	own        versioned.Interface
 	metadata   metadata.Interface
 	charges    *quota.Charges
+	behind     bool
 	tenants    tenancylisters.TenantLister
 	namespaces cache.SharedIndexInformer
 	names      corelisters.NamespaceLister
@@ -76,7 +77,7 @@ func New(server work.Server) func(context.Context) {
 	}
 	return func(ctx context.Context) {
 		c := &controller{
-			client: server.Client, own: server.Tenancy, metadata: server.Metadata, charges: server.Charges,
+			client: server.Client, own: server.Tenancy, metadata: server.Metadata, charges: server.Charges, behind: server.Behind,
 			tenants: tenants.Lister(), namespaces: ofNamespaces, names: namespaces.Lister(), request: server.RequestTimeout,
 		}
 		if !server.Alone {

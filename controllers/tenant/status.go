@@ -28,6 +28,8 @@ const (
 	finalizer = tenancy.GroupName + "/namespaces"
 	// terminating is the condition that says what a deletion waits for.
 	terminating = "Terminating"
+	// limited is the condition that says what of a tenant is not in force behind a host.
+	limited = "LimitedByHost"
 	// maxNames is how many namespaces the status names, and shown how many the condition.
 	maxNames, shown = 100, 10
 )
@@ -78,6 +80,7 @@ func (c *controller) syncTenant(ctx context.Context, name string) error {
 	default:
 		status.Phase = tenancyv1.TenantActive
 	}
+	c.tellLimits(t)
 	if !apiequality.Semantic.DeepEqual(known.Status, *status) {
 		_, err = api.UpdateStatus(ctx, t, metav1.UpdateOptions{FieldManager: manager})
 	}
@@ -104,6 +107,29 @@ func (c *controller) forget(tenant string) {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	delete(c.tallies, tenant)
+}
+
+// tellLimits says what of a tenant is not in force, because a host does not ask this
+// server about what is written there.
+func (c *controller) tellLimits(t *tenancyv1.Tenant) {
+	var without []string
+	if t.Spec.Suspended {
+		without = append(without, "spec.suspended stops projects and grants alone")
+	}
+	if len(t.Spec.Placement.NodeSelector)+len(t.Spec.Placement.Tolerations) > 0 {
+		without = append(without, "spec.placement does not hold")
+	}
+	if len(t.Spec.Quota.Hard) > 0 {
+		without = append(without, "spec.quota does not hold")
+	}
+	if !c.behind || len(without) == 0 {
+		apimeta.RemoveStatusCondition(&t.Status.Conditions, limited)
+		return
+	}
+	apimeta.SetStatusCondition(&t.Status.Conditions, metav1.Condition{
+		Type: limited, Status: metav1.ConditionTrue, Reason: "BehindHost", ObservedGeneration: t.Generation,
+		Message: "the host cluster does not ask this server about what is written there: " + strings.Join(without, ", "),
+	})
 }
 
 // count returns the names of the namespaces of a tenant, in order, and how many there are

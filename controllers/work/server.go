@@ -41,6 +41,9 @@ type Server struct {
 	Alone bool
 	// RequestTimeout is how long a request lasts at most, here and on the other servers.
 	RequestTimeout time.Duration
+	// Behind says that the objects of Kubernetes are those of a host, whose admission does
+	// not ask this server.
+	Behind bool
 	// Tenancy and TenancyInformers are the same for the group tenancy.stoa.dev.
 	Tenancy          versioned.Interface
 	TenancyInformers externalversions.SharedInformerFactory
