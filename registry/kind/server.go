@@ -51,20 +51,38 @@ type Server struct {
 	// Loopback is how to be a client of the server itself, who may do everything, for
 	// objects of other groups. Nil if there is no way.
 	Loopback *rest.Config
+	// Host is the cluster that the server is behind. Nil: it stands alone.
+	Host *Host
+}
+
+// Host is a cluster that has the objects of Kubernetes in place of the server.
+type Host struct {
+	// Config is how to be a client of the cluster, with the rights of the server. What is
+	// sent for a request has its audit ID.
+	Config *rest.Config
+	// Begin writes something to the cluster: lists that come later have a greater resource
+	// version than everything that was read before.
+	Begin func(context.Context) error
+	// Shared says that other servers answer for this one.
+	Shared bool
 }
 
 // Source is a resource whose objects can be followed together with those of others. The
-// revisions of all sources of a server are of one history: of two writes, the one with
-// the greater resource version was later, whatever was written.
+// revisions of all sources of a server are of one history, but for those of a source that
+// says otherwise: of two writes, the one with the greater resource version was later,
+// whatever was written.
 type Source struct {
 	// Objects lists and watches. Bookmarks say how far a watch has come. The objects are
 	// of hub types or of those of k8s.io/api, and must not be changed.
 	Objects cache.ListerWatcherWithContext
-	// Revision returns the resource version that is the current one.
+	// Revision returns the resource version that is the current one; zero if nobody can
+	// say, because a host is away.
 	Revision func(context.Context) (uint64, error)
 	// Progress has the watches send a bookmark soon that is no older than the call. It may
-	// fail to; who needs it asks again.
+	// fail to; who needs it asks again. Nil: there is no way, as with a host.
 	Progress func(context.Context) error
+	// Apart says that the revisions are of another history than those of other sources.
+	Apart bool
 }
 
 // RoleResolver knows roles and who has them.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"sync"
@@ -43,8 +44,9 @@ type epoch struct {
 
 	arrived  chan arrival
 	progress []atomic.Uint64 // the revision up to which each source has told all
-	wanted   atomic.Uint64   // the revision that something waits for
+	wanted   []atomic.Uint64 // the revision of each source that something waits for
 	ask      chan struct{}   // wanted is more than it was
+	loose    bool            // see Config
 	queues   [][]arrival     // of each source, what is not applied yet
 
 	mu       sync.RWMutex // guards what follows
@@ -64,16 +66,19 @@ type arrival struct {
 	err      error // the source cannot be followed any more
 }
 
-// waiter waits for a revision.
+// waiter waits for a revision of the state.
 type waiter struct {
 	revision uint64
 	reached  chan struct{}
+	// of is the source that must have told all up to there; nil: the state is meant.
+	of *atomic.Uint64
 }
 
 func start(ctx context.Context, c Config) *epoch {
 	e := &epoch{
 		config: c, synced: make(chan struct{}), done: make(chan struct{}),
-		arrived: make(chan arrival, buffer), progress: make([]atomic.Uint64, len(c.Sources)), ask: make(chan struct{}, 1),
+		arrived: make(chan arrival, buffer), progress: make([]atomic.Uint64, len(c.Sources)),
+		wanted: make([]atomic.Uint64, len(c.Sources)), ask: make(chan struct{}, 1), loose: c.loose(),
 		queues: make([][]arrival, len(c.Sources)),
 		state:  newState(), log: log{limit: c.Window}, watchers: map[Subject]map[*watcher]struct{}{},
 	}
@@ -106,7 +111,9 @@ func (e *epoch) run(ctx context.Context) error {
 		go e.follow(ctx, i, e.progress[i].Load())
 	}
 	go e.hurry(ctx)
-	e.want(first)
+	if !e.loose {
+		e.want(first)
+	}
 	for {
 		e.advance(first)
 		select {
@@ -128,6 +135,11 @@ func (e *epoch) run(ctx context.Context) error {
 // load fills the state with lists, and returns the first revision at which it can be
 // right: lists are as old as they are, and a newer one has what an older one lacks.
 func (e *epoch) load(ctx context.Context) (uint64, error) {
+	if e.config.Begin != nil {
+		if err := e.config.Begin(ctx); err != nil {
+			return 0, err
+		}
+	}
 	lists := make([]runtime.Object, len(e.config.Sources))
 	group, listing := errgroup.WithContext(ctx)
 	for i, source := range e.config.Sources {
@@ -150,7 +162,9 @@ func (e *epoch) load(ctx context.Context) (uint64, error) {
 			return 0, fmt.Errorf("resource version of a list: %w", err)
 		}
 		e.progress[i].Store(revision)
-		first = max(first, revision)
+		if !e.config.Sources[i].Apart {
+			first = max(first, revision)
+		}
 		err = meta.EachListItem(list, func(obj runtime.Object) error {
 			e.state.put(obj)
 			return nil
@@ -168,6 +182,9 @@ func (e *epoch) take(a arrival) error {
 		return a.err
 	}
 	told := a.revision
+	if a.object != nil && e.config.Sources[a.source].Apart {
+		a.revision = 0 // it says nothing of when it was
+	}
 	if a.object != nil {
 		e.queues[a.source] = append(e.queues[a.source], a)
 		told-- // there may be more of the same revision
@@ -204,41 +221,73 @@ func (e *epoch) next(limit uint64) (arrival, bool) {
 	return a, true
 }
 
-// advance applies what every source has told, and asks for the rest. Before the first
-// revision nothing is right, and nobody is told.
+// advance applies what there is to apply, and tells those who wait for it.
 func (e *epoch) advance(first uint64) {
-	limit := e.behind()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var revision uint64 // of what was applied and is not logged
-	for a, ok := e.next(limit); ok; a, ok = e.next(limit) {
-		if a.revision > first && a.revision > revision {
-			e.settle(first)
-			if revision > 0 {
-				e.record(revision)
-			}
-			revision = a.revision
-		}
-		if a.gone {
-			e.state.remove(a.object)
-		} else {
-			e.state.put(a.object)
-		}
-	}
-	if revision > 0 {
-		e.record(revision)
-	}
-	if limit >= first {
-		e.settle(first)
-		e.revision = limit
+	if e.loose {
+		e.applyAll(first)
+	} else {
+		e.applyTold(first)
 	}
 	e.waiters = slices.DeleteFunc(e.waiters, func(w waiter) bool {
-		if w.revision <= e.revision {
+		if w.of == nil && w.revision <= e.revision || w.of != nil && w.revision <= w.of.Load() {
 			close(w.reached)
 			return true
 		}
 		return false
 	})
+}
+
+// applyAll applies everything as it arrives. What is of a revision that the state has
+// already had is late. A source that had less to tell than others at the first revision
+// tells the rest so.
+func (e *epoch) applyAll(first uint64) {
+	e.settle(first)
+	e.revision = max(e.revision, first)
+	for a, ok := e.next(math.MaxUint64); ok; a, ok = e.next(math.MaxUint64) {
+		e.apply(a)
+		late := a.revision <= e.revision
+		e.revision = max(e.revision, a.revision)
+		e.record(e.revision, late)
+	}
+	for i := range e.progress { // bookmarks
+		if !e.config.Sources[i].Apart {
+			e.revision = max(e.revision, e.progress[i].Load())
+		}
+	}
+}
+
+func (e *epoch) apply(a arrival) {
+	if a.gone {
+		e.state.remove(a.object)
+	} else {
+		e.state.put(a.object)
+	}
+}
+
+// applyTold applies what every source has told, and asks for the rest. Before the first
+// revision nothing is right, and nobody is told.
+func (e *epoch) applyTold(first uint64) {
+	limit := e.behind()
+	var revision uint64 // of what was applied and is not logged
+	for a, ok := e.next(limit); ok; a, ok = e.next(limit) {
+		if a.revision > first && a.revision > revision {
+			e.settle(first)
+			if revision > 0 {
+				e.record(revision, false)
+			}
+			revision = a.revision
+		}
+		e.apply(a)
+	}
+	if revision > 0 {
+		e.record(revision, false)
+	}
+	if limit >= first {
+		e.settle(first)
+		e.revision = limit
+	}
 	for _, queue := range e.queues {
 		if len(queue) > 0 {
 			e.want(queue[len(queue)-1].revision)
@@ -257,9 +306,9 @@ func (e *epoch) settle(first uint64) {
 }
 
 // record logs what changed at a revision, and tells those who may be interested.
-func (e *epoch) record(revision uint64) {
+func (e *epoch) record(revision uint64, late bool) { //nolint:revive // it is no flag but a part of the entry
 	changes, allBefore := e.state.commit()
-	entry := &entry{revision: revision, changes: changes, allBefore: allBefore, all: e.state.all}
+	entry := &entry{revision: revision, late: late, applied: time.Now(), changes: changes, allBefore: allBefore, all: e.state.all}
 	if !slices.Equal(entry.all, entry.allBefore) {
 		touched := map[string]bool{}
 		for _, c := range changes {
@@ -308,10 +357,18 @@ func (e *epoch) interested(entry *entry) map[*watcher]struct{} {
 	return out
 }
 
-// want has a revision reached soon.
+// want has a revision reached soon, by all sources.
 func (e *epoch) want(revision uint64) {
-	for had := e.wanted.Load(); had < revision && !e.wanted.CompareAndSwap(had, revision); {
-		had = e.wanted.Load()
+	for i := range e.wanted {
+		e.wantOf(i, revision)
+	}
+}
+
+// wantOf has one source tell soon all that it has up to a revision.
+func (e *epoch) wantOf(source int, revision uint64) {
+	wanted := &e.wanted[source]
+	for had := wanted.Load(); had < revision && !wanted.CompareAndSwap(had, revision); {
+		had = wanted.Load()
 	}
 	select {
 	case e.ask <- struct{}{}:
@@ -334,11 +391,11 @@ func (e *epoch) hurry(ctx context.Context) {
 		case <-again.C:
 			pause = min(2*pause, askSeldom)
 		}
-		wanted, behind := e.wanted.Load(), false
+		behind := false
 		for i := range e.progress {
-			if e.progress[i].Load() < wanted {
+			if ask := e.config.Sources[i].Progress; ask != nil && e.progress[i].Load() < e.wanted[i].Load() {
 				behind = true
-				_ = e.config.Sources[i].Progress(ctx) // it is asked again
+				_ = ask(ctx) // it is asked again
 			}
 		}
 		if behind {
@@ -354,10 +411,16 @@ func (e *epoch) wait(ctx context.Context, revision uint64) error {
 		e.mu.Unlock()
 		return nil
 	}
-	w := waiter{revision, make(chan struct{})}
+	w := waiter{revision: revision, reached: make(chan struct{})}
 	e.waiters = append(e.waiters, w)
 	e.mu.Unlock()
-	e.want(revision)
+	if !e.loose {
+		e.want(revision)
+	}
+	return e.await(ctx, w)
+}
+
+func (e *epoch) await(ctx context.Context, w waiter) error {
 	select {
 	case <-w.reached:
 		return nil

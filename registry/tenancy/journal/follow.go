@@ -26,16 +26,17 @@ const (
 // follow sends what is written to a source after a revision, until ctx ends or there is
 // a gap.
 func (e *epoch) follow(ctx context.Context, source int, revision uint64) {
-	wait := pause
+	wait, told := pause, false
 	for {
 		last, err := e.watch(ctx, source, revision)
 		if err != nil && (apierrors.IsResourceExpired(err) || apierrors.IsGone(err)) {
 			e.send(ctx, arrival{source: source, err: err})
 			return
 		}
-		if err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil && !told {
 			klog.FromContext(ctx).Error(err, "A watch for projects ended, beginning again", "resourceVersion", last)
 		}
+		told = err != nil
 		if last > revision {
 			wait = pause
 		}

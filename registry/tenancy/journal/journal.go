@@ -45,6 +45,18 @@ type Config struct {
 	BookmarkEvery time.Duration
 	// IdleAfter is how long nobody asks or watches before all is forgotten; 0: ten minutes.
 	IdleAfter time.Duration
+	// Begin is called before the sources are listed. What is read then is newer than
+	// everything that was read before. Nil: it is without that.
+	Begin func(context.Context) error
+	// Overlap is how long ago an entry may be that a watch that comes from another server
+	// gets again: that server may have heard of it later. 0: there is no other server.
+	Overlap time.Duration
+}
+
+// loose says whether nobody can tell how far the sources are together: those of a host
+// tell what happened, in order, and no more; and not all are of one history.
+func (c Config) loose() bool {
+	return slices.ContainsFunc(c.Sources, func(s *kind.Source) bool { return s.Progress == nil || s.Apart })
 }
 
 // Journal knows who sees which namespace, and what changed about it.
@@ -153,6 +165,9 @@ func (j *Journal) reach(ctx context.Context, f Freshness) (*epoch, error) {
 		return e, err
 	}
 	revision := f.Revision
+	if revision == 0 && e.loose {
+		return e, e.catchUp(ctx)
+	}
 	if revision == 0 {
 		if revision, err = j.config.Sources[0].Revision(ctx); err != nil {
 			return nil, apierrors.NewInternalError(fmt.Errorf("ask for the current revision: %w", err))

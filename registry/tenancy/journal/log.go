@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"time"
 
 	"k8s.io/apimachinery/pkg/watch"
 
@@ -16,7 +17,12 @@ import (
 // entry is what one write did, at the revision of that write.
 type entry struct {
 	revision uint64
-	changes  []change
+	// late says that the state was that of the revision before the entry came. A watch
+	// that has the revision may have the entry or not.
+	late bool
+	// applied is when.
+	applied time.Time
+	changes []change
 	// Who saw all namespaces before, and who does now. If these are not the same, rest has
 	// the namespaces that did not change.
 	allBefore, all subjects
@@ -45,7 +51,8 @@ func (v *view) sees(r *record, all subjects) bool {
 
 // events are what an entry means in the view. All but the last carry the revision
 // before that of the entry: a watch that ends among them goes on from there and sees
-// all of them again, rather than losing the others.
+// all of them again, rather than losing the others. Of a late entry it sees all again
+// whenever it goes on from there.
 func (v *view) events(e *entry) []watch.Event {
 	var out []watch.Event
 	add := func(before, after *record) {
@@ -72,7 +79,7 @@ func (v *view) events(e *entry) []watch.Event {
 	}
 	for i := range out {
 		revision := e.revision
-		if i < len(out)-1 {
+		if i < len(out)-1 && !e.late {
 			revision--
 		}
 		out[i].Object = at(out[i].Object.(*tenancy.Project), revision)
@@ -102,9 +109,30 @@ func (l *log) add(e *entry) {
 	for l.weight > l.limit && len(l.entries) > 1 {
 		l.weight -= l.entries[0].weight()
 		l.oldest = l.entries[0].revision
+		if l.entries[0].late {
+			l.oldest++
+		}
 		l.entries[0] = nil
 		l.entries = l.entries[1:]
 	}
+}
+
+// after returns what a watch that goes on from a revision may lack.
+func (l *log) after(revision uint64) []*entry {
+	i, _ := slices.BinarySearchFunc(l.entries, revision, func(e *entry, r uint64) int { return cmp.Compare(e.revision, r) })
+	for ; i < len(l.entries) && l.entries[i].revision == revision && !l.entries[i].late; i++ {
+		continue
+	}
+	return l.entries[i:]
+}
+
+// before returns the revision of the last entry that was applied before a moment.
+func (l *log) before(moment time.Time) uint64 {
+	i, _ := slices.BinarySearchFunc(l.entries, moment, func(e *entry, t time.Time) int { return e.applied.Compare(t) })
+	if i == 0 {
+		return l.oldest
+	}
+	return max(l.oldest, l.entries[i-1].revision)
 }
 
 // since returns the entries after a revision.

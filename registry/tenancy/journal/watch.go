@@ -11,8 +11,10 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/apiserver/pkg/storage"
 	utilflowcontrol "k8s.io/apiserver/pkg/util/flowcontrol"
 
 	"github.com/stoa-project/stoa/apis/tenancy"
@@ -47,10 +49,16 @@ func (j *Journal) Watch(ctx context.Context, who Who, o WatchOptions) (_ watch.I
 		}
 	}()
 	freshness := Freshness{Any: true}
-	if o.Initial != nil {
+	switch {
+	case o.Initial != nil:
 		freshness = *o.Initial
+	case j.config.loose() && o.From > 0:
+		freshness = Freshness{Revision: o.From}
 	}
 	e, err := j.reach(ctx, freshness)
+	if o.Initial == nil && storage.IsTooLargeResourceVersion(err) { // of a history that is lost
+		return nil, apierrors.NewResourceExpired(err.Error())
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +77,10 @@ func (j *Journal) Watch(ctx context.Context, who Who, o WatchOptions) (_ watch.I
 		return nil, tooOld(o.From, e.log.oldest)
 	default:
 		w.sent = o.From
-		for _, entry := range e.log.since(o.From) {
+		if j.config.Overlap > 0 {
+			w.sent = min(w.sent, e.log.before(time.Now().Add(-j.config.Overlap)))
+		}
+		for _, entry := range e.log.after(w.sent) {
 			w.push(entry)
 		}
 	}
@@ -147,7 +158,7 @@ func (w *watcher) Stop() { w.stop.Do(func() { close(w.stopped) }) }
 func (w *watcher) push(e *entry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if e.revision <= w.sent { // the watch asked for what comes later
+	if e.revision < w.sent || e.revision == w.sent && !e.late { // the watch asked for what comes later
 		return
 	}
 	if len(w.queue) == backlog {
@@ -237,7 +248,7 @@ func (w *watcher) send(ctx context.Context, events []watch.Event) bool {
 func (w *watcher) mark(ctx context.Context) bool {
 	within, cancel := context.WithTimeout(ctx, early/2)
 	defer cancel()
-	_, _ = w.journal.reach(within, Freshness{}) // otherwise it is older
+	_, _ = w.journal.reach(within, Freshness{Any: w.epoch.loose}) // otherwise it is older
 	if !w.forward(ctx) {
 		return false
 	}
