@@ -84,7 +84,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	}
 	c.controlFlow(ctx, config, client, shared)
 	chain := &assembly{
-		options: c, config: config, informers: shared, resolver: resolver, roles: roles, proxy: s.frontProxy, etcd: *etcdOptions.EtcdOptions, etcdHealth: s.etcdHealth, stores: all, tokens: s.tokens, raw: raw, tenancy: tenancy,
+		options: c, config: config, informers: shared, resolver: resolver, roles: roles, host: s.host, proxy: s.frontProxy, etcd: *etcdOptions.EtcdOptions, etcdHealth: s.etcdHealth, stores: all, tokens: s.tokens, raw: raw, tenancy: tenancy,
 		streams: func(config *genericapiserver.Config) (*core.Streams, error) { return s.streams(c, config, client) },
 		decorate: func(getter generic.RESTOptionsGetter, uncached func(schema.GroupResource) bool) generic.RESTOptionsGetter {
 			return clients.RESTOptionsGetter(ctx, getter, uncached)

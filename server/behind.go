@@ -11,6 +11,7 @@ import (
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/apiserver/pkg/server/healthz"
 
+	"github.com/stoa-project/stoa/registry/kind"
 	"github.com/stoa-project/stoa/server/host"
 	"github.com/stoa-project/stoa/server/pki"
 )
@@ -63,4 +64,13 @@ func (s *Server) checkHost(c CompletedOptions, config *genericapiserver.Config) 
 		config.AddReadyzChecks(healthz.NamedCheck(check.Name, func(r *http.Request) error { return check.Check(r.Context()) }))
 	}
 	return nil
+}
+
+// kindHost is what the kinds may have of the host; nil without.
+func (a *assembly) kindHost() *kind.Host {
+	service, err := host.ParseObjectName(a.options.Host.Service)
+	if a.host == nil || err != nil {
+		return nil
+	}
+	return a.host.Kind(service.Namespace, len(a.options.Etcd.StorageConfig.Transport.ServerList) > 0)
 }

@@ -28,6 +28,7 @@ import (
 
 	"github.com/stoa-project/stoa/registry/core"
 	"github.com/stoa-project/stoa/registry/kind"
+	"github.com/stoa-project/stoa/server/host"
 	"github.com/stoa-project/stoa/server/openapi"
 )
 
@@ -42,6 +43,7 @@ type assembly struct {
 	resolver  webhook.ServiceResolver
 	tenancy   *tenancyClient
 	roles     kind.RoleResolver
+	host      *host.Host // nil without
 	proxy     *frontProxy
 	tokens    *tokens
 	// streams returns what subresources that send requests on need.

@@ -199,6 +199,7 @@ func (a *assembly) kindServer(config *genericapiserver.Config) kind.Server {
 		Source:        func(resource schema.GroupVersionResource) *kind.Source { return a.source(config, resource) },
 		OwnerRole:     a.options.Tenancy.OwnerRole,
 		LimitsTenants: a.options.Admission.runs(tenancyrules.PluginName) && !a.options.Host.Aggregated,
+		Host:          a.kindHost(),
 	}
 }
 

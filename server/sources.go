@@ -24,15 +24,22 @@ import (
 
 // source returns how a resource is followed together with others; nil if it is not
 // served, or in an etcd of its own, whose revisions are not those of others. Nothing is
-// opened before it is used.
+// opened before it is used. Behind a host, the objects of Kubernetes are the host's.
 func (a *assembly) source(config *genericapiserver.Config, resource schema.GroupVersionResource) *kind.Source {
+	if a.host != nil && ofKubernetes(resource.Group) {
+		of, err := a.host.Source(resource)
+		if err != nil {
+			return nil
+		}
+		return of
+	}
 	overrides, err := genericoptions.ParseEtcdServersOverrides(a.options.Etcd.EtcdServersOverrides)
 	elsewhere := func(o genericoptions.EtcdServerOverride) bool { return o.GroupResource == resource.GroupResource() }
 	if err != nil || slices.ContainsFunc(overrides, elsewhere) || !serves(a.options.Groups, config, resource) {
 		return nil
 	}
 	s := &source{open: sync.OnceValues(func() (*opened, error) { return a.open(resource) })}
-	return &kind.Source{Objects: s, Revision: s.revision, Progress: s.progress}
+	return &kind.Source{Objects: s, Revision: s.revision, Progress: s.progress, Apart: a.host != nil}
 }
 
 // source lists what is in the watch cache, and watches etcd: the watches of a cache do not

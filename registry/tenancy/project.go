@@ -5,6 +5,7 @@ package tenancy
 
 import (
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -16,8 +17,13 @@ import (
 	"github.com/stoa-project/stoa/registry/tenancy/journal"
 )
 
-// projects is the plural name of Project.
-const projects = "projects"
+const (
+	// projects is the plural name of Project.
+	projects = "projects"
+	// overlap is how much later than another server one may hear what happens at a host:
+	// until then, it notices that its connection is broken.
+	overlap = time.Minute
+)
 
 // Projects returns the kind Project, of which nothing is stored: the projects of
 // somebody are the namespaces that he has access to. It is not served where these, or
@@ -28,9 +34,9 @@ func Projects() kind.Kind {
 		if sources == nil || server.Loopback == nil {
 			return nil, nil
 		}
+		config := journal.Config{Sources: sources}
 		served := &projectREST{
 			TableConvertor: kind.Table[tenancy.Project](projectColumns()),
-			journal:        journal.New(journal.Config{Sources: sources}),
 			authorizer:     server.Authorizer,
 			ownerRole:      server.OwnerRole,
 			cluster:        server.Loopback,
@@ -38,6 +44,13 @@ func Projects() kind.Kind {
 		if !server.LimitsTenants {
 			served.tenants = &tenantSlots{config: server.Loopback}
 		}
+		if host := server.Host; host != nil {
+			served.cluster, served.behind, config.Begin = host.Config, true, host.Begin
+			if host.Shared {
+				config.Overlap = overlap
+			}
+		}
+		served.journal = journal.New(config)
 		return map[string]rest.Storage{projects: served}, nil
 	})
 }

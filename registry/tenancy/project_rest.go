@@ -37,8 +37,10 @@ type projectREST struct {
 	authorizer authorizer.Authorizer
 	ownerRole  string
 	// cluster is how to write namespaces and role bindings, with every right and the one to
-	// impersonate; tenants is where there is room for namespaces, nil if admission knows.
+	// impersonate; behind a host, with those of the server there. tenants is where there is
+	// room for namespaces, nil if admission knows.
 	cluster *clientrest.Config
+	behind  bool
 	tenants *tenantSlots
 }
 

@@ -10,11 +10,14 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/client-go/metadata"
 	clientrest "k8s.io/client-go/rest"
 	"k8s.io/client-go/util/retry"
 	"k8s.io/klog/v2"
@@ -119,12 +122,15 @@ func (r *projectREST) takeSlot(ctx context.Context, tenant, namespace string, dr
 		if err != nil {
 			return err
 		}
+		if now.DeletionTimestamp != nil {
+			return notOfTenant(namespace, "the tenant %q is being deleted", tenant)
+		}
 		limit := now.Spec.Namespaces.Limit
 		if limited = limit != nil; !limited {
 			return nil
 		}
 		// The tenant was read first: whoever reserved before is in it, or has created.
-		members, err := r.journal.Members(ctx, tenant)
+		members, err := r.members(ctx, tenant)
 		if err != nil {
 			return err
 		}
@@ -157,6 +163,29 @@ func (r *projectREST) takeSlot(ctx context.Context, tenant, namespace string, dr
 		defer unlock()
 		r.tenants.giveBack(ctx, client, tenant, namespace)
 	}, nil
+}
+
+// members returns the names of the namespaces of a tenant. A host is asked itself, which
+// does not say how far its watches are.
+func (r *projectREST) members(ctx context.Context, tenant string) (map[string]struct{}, error) {
+	if !r.behind {
+		return r.journal.Members(ctx, tenant)
+	}
+	client, err := metadata.NewForConfig(r.cluster)
+	if err != nil {
+		return nil, apierrors.NewInternalError(err)
+	}
+	list, err := client.Resource(corev1.SchemeGroupVersion.WithResource("namespaces")).List(ctx, metav1.ListOptions{
+		LabelSelector: labels.Set{tenancy.TenantLabel: tenant}.String(),
+	})
+	if err != nil {
+		return nil, ofProject(err, "")
+	}
+	out := map[string]struct{}{}
+	for i := range list.Items {
+		out[list.Items[i].Name] = struct{}{}
+	}
+	return out, nil
 }
 
 // giveBack ends what takeSlot wrote down. If that fails, it ends by itself.

@@ -48,11 +48,14 @@ const (
 )
 
 // namespaces returns a client that writes namespaces in the name of a user: admission and
-// audit see him.
+// audit see him. Behind a host, the server writes: who may impersonate anybody could be
+// an administrator there. The host's audit log has the ID of the user's request.
 func (r *projectREST) namespaces(who user.Info) (typedcorev1.NamespaceInterface, error) {
 	config := clientrest.CopyConfig(r.cluster)
-	config.Impersonate = clientrest.ImpersonationConfig{
-		UserName: who.GetName(), UID: who.GetUID(), Groups: append(slices.Clone(who.GetGroups()), tenancy.ProjectWriters), Extra: who.GetExtra(),
+	if !r.behind {
+		config.Impersonate = clientrest.ImpersonationConfig{
+			UserName: who.GetName(), UID: who.GetUID(), Groups: append(slices.Clone(who.GetGroups()), tenancy.ProjectWriters), Extra: who.GetExtra(),
+		}
 	}
 	client, err := typedcorev1.NewForConfig(config)
 	if err != nil {
@@ -208,6 +211,9 @@ func (r *projectREST) after(ctx context.Context, who user.Info, namespace *corev
 // mayManage says whether a user may change and delete a project that he sees: he may
 // manage projects in its namespace, or owns its tenant.
 func (r *projectREST) mayManage(ctx context.Context, who user.Info, project *tenancy.Project, verb string) error {
+	if err := r.active(ctx, who, project); err != nil {
+		return err
+	}
 	decision, _, err := r.authorizer.Authorize(ctx, authorizer.AttributesRecord{
 		User: who, Verb: manage, Namespace: project.Name, Name: project.Name, ResourceRequest: true,
 		APIGroup: tenancy.GroupName, APIVersion: "*", Resource: projects,
@@ -226,6 +232,20 @@ func (r *projectREST) mayManage(ctx context.Context, who user.Info, project *ten
 	}
 	return apierrors.NewForbidden(tenancy.Resource(projects), project.Name,
 		errors.Join(fmt.Errorf("user %q cannot %s it: the verb %q for projects is missing in namespace %q", who.GetName(), verb, manage, project.Name), err))
+}
+
+// active refuses to change a project of a tenant that is suspended, but for who was given
+// the verb for that. It asks behind a host alone: otherwise admission does.
+func (r *projectREST) active(ctx context.Context, who user.Info, project *tenancy.Project) error {
+	if !r.behind || project.Spec.Tenant == "" {
+		return nil
+	}
+	tenant, err := r.journal.Tenant(ctx, project.Spec.Tenant)
+	if err != nil || tenant == nil || !tenant.Suspended || r.uses(ctx, who, project.Spec.Tenant) {
+		return err
+	}
+	return apierrors.NewForbidden(tenancy.Resource(projects), project.Name,
+		fmt.Errorf("the tenant %q is suspended", project.Spec.Tenant))
 }
 
 // Update implements rest.Updater.

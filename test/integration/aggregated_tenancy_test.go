@@ -17,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
@@ -31,10 +32,10 @@ type behindServer struct {
 	dir, port, kubeconfig string
 }
 
-// newBehind starts a server behind a cluster, which sends requests to it.
-func newBehind(t *testing.T) (*hostCluster, *behindServer) {
+// newBehind starts a server behind a cluster with these flags, which sends requests to it.
+func newBehind(t *testing.T, flags ...string) (*hostCluster, *behindServer) {
 	t.Helper()
-	h := newHost(t)
+	h := newHost(t, flags...)
 	b := &behindServer{host: h, dir: filepath.Join(t.TempDir(), "behind"), port: freePort(t), kubeconfig: h.kubeconfig(t)}
 	o := h.options(t, b.port)
 	h.install(t, o)
@@ -133,6 +134,54 @@ func TestAggregatedTenants(t *testing.T) {
 		}
 		return ""
 	})
+}
+
+// TestAggregatedLabel has the host itself keep the label that gives namespaces to tenants.
+func TestAggregatedLabel(t *testing.T) {
+	t.Parallel()
+	h, b := newBehind(t)
+	b.Stop()
+	roles := h.admin(t).RbacV1()
+	allow := func(user string, rules ...rbacv1.PolicyRule) {
+		t.Helper()
+		role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: user}, Rules: rules}
+		if _, err := roles.ClusterRoles().Create(t.Context(), role, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: user}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: user}}
+		binding.Subjects = []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}}
+		if _, err := roles.ClusterRoleBindings().Create(t.Context(), binding, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writes := rbacv1.PolicyRule{Verbs: []string{"create", "update", "patch"}, APIGroups: []string{""}, Resources: []string{"namespaces"}}
+	allow("mallory", writes)
+	allow("ursula", writes, rbacv1.PolicyRule{Verbs: []string{"use"}, APIGroups: []string{"tenancy.stoa.dev"}, Resources: []string{"tenants"}, ResourceNames: []string{"blue"}})
+	h.namespace(t, "free", "")
+	label := func(user, namespace, tenant string) error {
+		patch := []byte(`{"metadata":{"labels":{"tenancy.stoa.dev/tenant":` + tenant + `}}}`)
+		_, err := impersonate(t, h.Server, user).CoreV1().Namespaces().Patch(t.Context(), namespace, types.MergePatchType, patch, metav1.PatchOptions{})
+		return err
+	}
+	eventually(t, func() string { // the policy takes a moment, and so do roles
+		if err := label("mallory", "free", `"blue"`); !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "only who may use the tenant can change it") {
+			return "mallory: " + text(err)
+		}
+		return ""
+	})
+	h.namespace(t, "taken", "green")
+	for name, tc := range map[string]struct {
+		user, namespace, tenant string
+		allowed                 bool
+	}{
+		"gives to a tenant": {"mallory", "free", `"green"`, false}, "takes from a tenant": {"mallory", "taken", "null", false},
+		"nothing changes": {"mallory", "taken", `"green"`, true}, "uses another": {"ursula", "free", `"green"`, false},
+		"moves it": {"ursula", "taken", `"blue"`, false}, "uses it": {"ursula", "free", `"blue"`, true},
+	} {
+		if err := label(tc.user, tc.namespace, tc.tenant); (err == nil) != tc.allowed || err != nil && !apierrors.IsForbidden(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // TestAggregatedGrants passes permissions of the host on, no more than the grantor has
