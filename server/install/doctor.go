@@ -39,7 +39,7 @@ type Finding struct {
 const (
 	again = "run stoa install again, with the flags of the first time: it puts that right"
 	// oldest is the first version of Kubernetes with all that the server uses.
-	oldest = "1.29"
+	oldest = "1.30"
 	// maxSkew is how far clocks may be apart: certificates are good some minutes earlier.
 	maxSkew = 3 * time.Minute
 )
