@@ -72,5 +72,7 @@ func (a *assembly) kindHost() *kind.Host {
 	if a.host == nil || err != nil {
 		return nil
 	}
-	return a.host.Kind(service.Namespace, len(a.options.Etcd.StorageConfig.Transport.ServerList) > 0)
+	out := a.host.Kind(service.Namespace)
+	out.Shared = len(a.options.Etcd.StorageConfig.Transport.ServerList) > 0
+	return out
 }

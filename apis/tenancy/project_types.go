@@ -11,6 +11,9 @@ const (
 	TenantLabel = GroupName + "/tenant"
 	// OwnersBinding is the role binding of the owners of a tenant in its namespaces.
 	OwnersBinding = "tenant-owners"
+	// SuspendedLabel is on the namespaces of a tenant that is suspended, in a host whose
+	// policy goes by it. Its value is the name of the tenant.
+	SuspendedLabel = GroupName + "/suspended"
 	// DisplayNameAnnotation holds the display name of the project that a namespace is.
 	DisplayNameAnnotation = GroupName + "/display-name"
 	// ProjectAnnotation of a namespace says that it was created as a project.

@@ -157,6 +157,9 @@ func (c *controller) moved(old, obj any) {
 			c.ofTenants.Add(name)
 			c.within.Add(namespace.Name)
 		}
+		if c.marked(namespace) {
+			c.within.Add(namespace.Name)
+		}
 	}
 }
 
@@ -215,7 +218,9 @@ func (c *controller) syncNamespace(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		want = defaultsOf(tenant, namespace)
+		want = c.defaultsOf(tenant, namespace)
+	} else if c.marked(namespace) { // it left a tenant that is suspended
+		want = append(want, metadataOf(namespace, nil, nil))
 	}
 	for i := range want {
 		if err := c.apply(ctx, &want[i]); err != nil {

@@ -60,15 +60,33 @@ type object struct {
 	body            map[string]any
 }
 
+// metadataOf is a namespace with labels and annotations.
+func metadataOf(namespace *corev1.Namespace, labels, annotations map[string]string) object {
+	return object{kind: "Namespace", name: namespace.Name, body: map[string]any{
+		"apiVersion": "v1", "kind": "Namespace",
+		"metadata": map[string]any{"name": namespace.Name, "labels": labels, "annotations": annotations},
+	}}
+}
+
+// marked says whether a host's policy takes a namespace for one of a suspended tenant.
+func (c *controller) marked(namespace *corev1.Namespace) bool {
+	_, has := namespace.Labels[tenancy.SuspendedLabel]
+	return has && c.behind
+}
+
 // defaultsOf returns what a namespace gets from its tenant.
-func defaultsOf(t *tenancyv1.Tenant, namespace *corev1.Namespace) []object {
+func (c *controller) defaultsOf(t *tenancyv1.Tenant, namespace *corev1.Namespace) []object {
 	spec := &t.Spec.NamespaceDefaults
 	var out []object
-	if extra := t.Spec.Namespaces; len(extra.Labels)+len(extra.Annotations) > 0 {
-		out = append(out, object{kind: "Namespace", name: namespace.Name, body: map[string]any{
-			"apiVersion": "v1", "kind": "Namespace",
-			"metadata": map[string]any{"name": namespace.Name, "labels": extra.Labels, "annotations": extra.Annotations},
-		}})
+	extra := maps.Clone(t.Spec.Namespaces.Labels)
+	if c.behind && t.Spec.Suspended {
+		if extra == nil {
+			extra = map[string]string{}
+		}
+		extra[tenancy.SuspendedLabel] = t.Name
+	}
+	if annotations := t.Spec.Namespaces.Annotations; len(extra)+len(annotations) > 0 || c.marked(namespace) {
+		out = append(out, metadataOf(namespace, extra, annotations))
 	}
 	add := func(apiVersion, kind, name string, fields map[string]any) {
 		body := maps.Clone(fields)

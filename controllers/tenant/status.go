@@ -113,9 +113,6 @@ func (c *controller) forget(tenant string) {
 // server about what is written there.
 func (c *controller) tellLimits(t *tenancyv1.Tenant) {
 	var without []string
-	if t.Spec.Suspended {
-		without = append(without, "spec.suspended stops projects and grants alone")
-	}
 	if len(t.Spec.Placement.NodeSelector)+len(t.Spec.Placement.Tolerations) > 0 {
 		without = append(without, "spec.placement does not hold")
 	}

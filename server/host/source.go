@@ -34,11 +34,11 @@ import (
 const beginnings = "stoa-projects"
 
 // Kind is what kinds may have of the cluster. namespace is where the server has its
-// leases, and shared says whether there are others of it.
-func (h *Host) Kind(namespace string, shared bool) *kind.Host { //nolint:revive // it is passed on
+// leases.
+func (h *Host) Kind(namespace string) *kind.Host {
 	config := rest.CopyConfig(h.Config)
 	config.Wrap(withAuditID)
-	return &kind.Host{Config: config, Shared: shared, Begin: func(ctx context.Context) error { return h.begin(ctx, namespace) }}
+	return &kind.Host{Config: config, Begin: func(ctx context.Context) error { return h.begin(ctx, namespace) }}
 }
 
 // withAuditID has the cluster's audit log tell for which request another one is sent.

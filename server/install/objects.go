@@ -30,7 +30,7 @@ const (
 
 // Objects returns all objects, in the order in which they are made.
 func (o Options) Objects() ([]*unstructured.Unstructured, error) {
-	objects := slices.Concat(o.identity(), o.roles(), o.policy(), o.service())
+	objects := slices.Concat(o.identity(), o.roles(), o.policies(), o.service())
 	if !o.external() {
 		objects = append(objects, o.pods()...)
 	}

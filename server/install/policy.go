@@ -5,8 +5,9 @@ package install
 
 import (
 	"fmt"
+	"strings"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -15,51 +16,98 @@ import (
 	"github.com/stoa-project/stoa/apis/tenancy"
 )
 
-// policyName is that of the policy and its binding.
-const policyName = "stoa-tenant-label"
+// policies have the cluster itself keep rules of tenants, also while the server is down:
+// who sets the label that gives a namespace to one, and that nothing changes in the
+// namespaces of one that is suspended, which the server marks with another label.
+func (o Options) policies() []runtime.Object {
+	return append(o.policy("stoa-tenant-label", o.labels()), o.policy("stoa-tenant-suspended", o.suspension())...)
+}
 
-// policy keeps the label that gives namespaces to tenants: the server sets it for
-// projects, and who may use a tenant. The cluster decides that by itself, also while the
-// server is down.
-func (o Options) policy() []runtime.Object {
-	equivalent, fail := admissionv1.Equivalent, admissionv1.Fail
-	label := func(of string) string {
-		return fmt.Sprintf("%[1]s == null ? '' : %[1]s.metadata.?labels[?'%[2]s'].orValue('')", of, tenancy.TenantLabel)
-	}
-	may := func(variable string) string {
-		return fmt.Sprintf("(variables.%[1]s == '' || authorizer.group('%[2]s').resource('tenants').name(variables.%[1]s).check('use').allowed())", variable, tenancy.GroupName)
-	}
+// policy denies what a specification says.
+func (o Options) policy(name string, spec admissionregistrationv1.ValidatingAdmissionPolicySpec) []runtime.Object {
+	spec.FailurePolicy = new(admissionregistrationv1.Fail)
+	spec.MatchConstraints.MatchPolicy = new(admissionregistrationv1.Equivalent)
 	return []runtime.Object{
-		&admissionv1.ValidatingAdmissionPolicy{
-			TypeMeta: kind(admissionv1.GroupName, "ValidatingAdmissionPolicy"), ObjectMeta: o.meta("", policyName),
-			Spec: admissionv1.ValidatingAdmissionPolicySpec{
-				FailurePolicy: &fail,
-				MatchConstraints: &admissionv1.MatchResources{MatchPolicy: &equivalent, ResourceRules: []admissionv1.NamedRuleWithOperations{{
-					RuleWithOperations: admissionv1.RuleWithOperations{
-						Operations: []admissionv1.OperationType{admissionv1.Create, admissionv1.Update},
-						Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"namespaces"}},
-					},
-				}}},
-				Variables: []admissionv1.Variable{{Name: "before", Expression: label("oldObject")}, {Name: "now", Expression: label("object")}},
-				Validations: []admissionv1.Validation{{
-					Expression: fmt.Sprintf("variables.before == variables.now || request.userInfo.username == '%s' || %s && %s", o.account(), may("before"), may("now")),
-					Reason:     new(metav1.StatusReasonForbidden),
-					Message:    fmt.Sprintf("metadata.labels[%s]: only who may use the tenant can change it; its owners create projects", tenancy.TenantLabel),
-				}},
-			},
-		},
-		&admissionv1.ValidatingAdmissionPolicyBinding{
-			TypeMeta: kind(admissionv1.GroupName, "ValidatingAdmissionPolicyBinding"), ObjectMeta: o.meta("", policyName),
-			Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{PolicyName: policyName, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny}},
+		&admissionregistrationv1.ValidatingAdmissionPolicy{TypeMeta: kind(admissionregistrationv1.GroupName, "ValidatingAdmissionPolicy"), ObjectMeta: o.meta("", name), Spec: spec},
+		&admissionregistrationv1.ValidatingAdmissionPolicyBinding{
+			TypeMeta: kind(admissionregistrationv1.GroupName, "ValidatingAdmissionPolicyBinding"), ObjectMeta: o.meta("", name),
+			Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{PolicyName: name, ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny}},
 		},
 	}
 }
 
-// account is the name of the user that the server is in the cluster.
-func (o Options) account() string {
-	subject := o.Subject()
-	if subject.Kind == rbacv1.ServiceAccountKind {
-		return serviceaccount.MakeUsername(subject.Namespace, subject.Name)
+func (o Options) labels() admissionregistrationv1.ValidatingAdmissionPolicySpec {
+	return admissionregistrationv1.ValidatingAdmissionPolicySpec{
+		MatchConstraints: &admissionregistrationv1.MatchResources{ResourceRules: rules("", "v1", "namespaces", admissionregistrationv1.Create, admissionregistrationv1.Update)},
+		MatchConditions:  []admissionregistrationv1.MatchCondition{o.others()},
+		Variables: []admissionregistrationv1.Variable{
+			{Name: "before", Expression: "oldObject == null ? '' : " + label("oldObject", tenancy.TenantLabel)},
+			{Name: "now", Expression: label("object", tenancy.TenantLabel)},
+			{Name: "wasSuspended", Expression: "oldObject == null ? '' : " + label("oldObject", tenancy.SuspendedLabel)},
+		},
+		Validations: []admissionregistrationv1.Validation{
+			{
+				Expression: "variables.before == variables.now || (variables.before == '' || " + uses("variables.before") + ") && (variables.now == '' || " + uses("variables.now") + ")",
+				Reason:     new(metav1.StatusReasonForbidden),
+				Message:    "metadata.labels[" + tenancy.TenantLabel + "]: only who may use the tenant can change it; its owners create projects",
+			},
+			{
+				Expression: "variables.wasSuspended == " + label("object", tenancy.SuspendedLabel),
+				Reason:     new(metav1.StatusReasonForbidden),
+				Message:    "metadata.labels[" + tenancy.SuspendedLabel + "]: only the server changes it",
+			},
+		},
 	}
-	return subject.Name
+}
+
+func (o Options) suspension() admissionregistrationv1.ValidatingAdmissionPolicySpec {
+	return admissionregistrationv1.ValidatingAdmissionPolicySpec{
+		MatchConstraints: &admissionregistrationv1.MatchResources{
+			NamespaceSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: tenancy.SuspendedLabel, Operator: metav1.LabelSelectorOpExists}}},
+			ResourceRules:     rules("*", "*", "*/*", admissionregistrationv1.OperationAll),
+		},
+		MatchConditions: []admissionregistrationv1.MatchCondition{
+			o.others(),
+			{Name: "not-a-question", Expression: "request.resource.group != 'authorization.k8s.io'"},
+			{Name: "not-the-system", Expression: "request.userInfo.username.startsWith('system:serviceaccount:') ? " +
+				"!request.userInfo.username.startsWith('system:serviceaccount:kube-system:') : " +
+				"!request.userInfo.username.startsWith('system:') || request.userInfo.username == 'system:anonymous'"},
+		},
+		Variables: []admissionregistrationv1.Variable{{Name: "tenant", Expression: strings.Join([]string{
+			"namespaceObject != null ? " + label("namespaceObject", tenancy.SuspendedLabel),
+			"oldObject != null ? " + label("oldObject", tenancy.SuspendedLabel), label("object", tenancy.SuspendedLabel),
+		}, " : ")}},
+		Validations: []admissionregistrationv1.Validation{{
+			Expression: uses("variables.tenant"),
+			Reason:     new(metav1.StatusReasonForbidden),
+			Message:    "the tenant is suspended: nothing can be changed in its namespaces",
+		}},
+	}
+}
+
+// others is the condition that it is not the server itself that asks.
+func (o Options) others() admissionregistrationv1.MatchCondition {
+	subject := o.Subject()
+	name := subject.Name
+	if subject.Kind == rbacv1.ServiceAccountKind {
+		name = serviceaccount.MakeUsername(subject.Namespace, subject.Name)
+	}
+	return admissionregistrationv1.MatchCondition{Name: "not-the-server", Expression: fmt.Sprintf("request.userInfo.username != '%s'", name)}
+}
+
+func rules(group, version, resource string, operations ...admissionregistrationv1.OperationType) []admissionregistrationv1.NamedRuleWithOperations {
+	return []admissionregistrationv1.NamedRuleWithOperations{{RuleWithOperations: admissionregistrationv1.RuleWithOperations{
+		Operations: operations,
+		Rule:       admissionregistrationv1.Rule{APIGroups: []string{group}, APIVersions: []string{version}, Resources: []string{resource}},
+	}}}
+}
+
+// label is the expression for a label of an object; an empty text if it has none.
+func label(of, name string) string {
+	return fmt.Sprintf("%s.metadata.?labels[?'%s'].orValue('')", of, name)
+}
+
+// uses is the expression for whether the user has the verb "use" for a tenant.
+func uses(tenant string) string {
+	return fmt.Sprintf("authorizer.group('%s').resource('tenants').name(%s).check('use').allowed()", tenancy.GroupName, tenant)
 }

@@ -184,6 +184,62 @@ func TestAggregatedLabel(t *testing.T) {
 	}
 }
 
+// TestAggregatedSuspension has the host itself stop what is written in the namespaces of a
+// suspended tenant, but for what keeps running what runs.
+func TestAggregatedSuspension(t *testing.T) {
+	t.Parallel()
+	h, _ := newBehind(t)
+	tenants := tenancyAs(t, h.Server, "").TenancyV1().Tenants()
+	one := tenant("blue")
+	one.Spec.Placement.NodeSelector = map[string]string{"pool": "blue"}
+	if _, err := tenants.Create(t.Context(), one, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	h.namespace(t, "blue", "blue")
+	jane := impersonate(t, h.Server, "jane")
+	write := func(client kubernetes.Interface) error {
+		object := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{GenerateName: "x-"}}
+		_, err := client.CoreV1().ConfigMaps("blue").Create(t.Context(), object, metav1.CreateOptions{})
+		return err
+	}
+	eventually(t, func() string { return text(write(jane)) })
+	suspend := func(suspended string) {
+		t.Helper()
+		if _, err := tenants.Patch(t.Context(), "blue", types.MergePatchType, []byte(`{"spec":{"suspended":`+suspended+`}}`), metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	suspend("true")
+	eventually(t, func() string {
+		if err := write(jane); !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "the tenant is suspended: nothing can be changed in its namespaces") {
+			return "she writes: " + text(err)
+		}
+		return ""
+	})
+	if err := jane.CoreV1().ConfigMaps("blue").DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}); !apierrors.IsForbidden(err) {
+		t.Errorf("she deletes: %v", err)
+	}
+	if err := jane.CoreV1().ServiceAccounts("blue").Delete(t.Context(), "default", metav1.DeleteOptions{}); !apierrors.IsForbidden(err) {
+		t.Errorf("she deletes an account: %v", err)
+	}
+	if err := write(h.admin(t)); err != nil {
+		t.Errorf("who may use the tenant: %v", err)
+	}
+	if _, err := jane.CoreV1().ConfigMaps("blue").List(t.Context(), metav1.ListOptions{}); err != nil {
+		t.Errorf("she reads: %v", err)
+	}
+	suspend("false")
+	eventually(t, func() string { return text(write(jane)) })
+	namespace, err := h.admin(t).CoreV1().Namespaces().Get(t.Context(), "blue", metav1.GetOptions{})
+	if _, marked := namespace.Labels["tenancy.stoa.dev/suspended"]; marked || err != nil {
+		t.Errorf("the label is left: %v, %v", namespace.Labels, err)
+	}
+	now, err := tenants.Get(t.Context(), "blue", metav1.GetOptions{})
+	if err != nil || len(now.Status.Conditions) != 1 || now.Status.Conditions[0].Message != "the host cluster does not ask this server about what is written there: spec.placement does not hold" {
+		t.Errorf("the tenant tells %v, %v", now.Status.Conditions, err)
+	}
+}
+
 // TestAggregatedGrants passes permissions of the host on, no more than the grantor has
 // there, and takes them back at their time, also if no server runs then.
 func TestAggregatedGrants(t *testing.T) {

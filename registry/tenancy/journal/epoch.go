@@ -306,7 +306,7 @@ func (e *epoch) settle(first uint64) {
 }
 
 // record logs what changed at a revision, and tells those who may be interested.
-func (e *epoch) record(revision uint64, late bool) { //nolint:revive // it is no flag but a part of the entry
+func (e *epoch) record(revision uint64, late bool) {
 	changes, allBefore := e.state.commit()
 	entry := &entry{revision: revision, late: late, applied: time.Now(), changes: changes, allBefore: allBefore, all: e.state.all}
 	if !slices.Equal(entry.all, entry.allBefore) {

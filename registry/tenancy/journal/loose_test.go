@@ -111,9 +111,9 @@ func TestBehind(t *testing.T) {
 	t.Parallel()
 	host, own := newHistory(), newHistory()
 	host.sudden = true
-	begin := func(context.Context) error {
+	begin := func(ctx context.Context) error {
 		host.other()
-		return nil
+		return ctx.Err()
 	}
 	fresh := func() *journal.Journal {
 		return journal.New(journal.Config{Sources: behind(host, own), Begin: begin, Window: 500, BookmarkEvery: 3 * time.Millisecond})
