@@ -88,5 +88,7 @@ func (e *epoch) send(ctx context.Context, a arrival) bool {
 		return true
 	case <-ctx.Done():
 		return false
+	case <-e.done:
+		return false
 	}
 }

@@ -165,8 +165,14 @@ func (j *Journal) reach(ctx context.Context, f Freshness) (*epoch, error) {
 		return e, err
 	}
 	revision := f.Revision
-	if revision == 0 && e.loose {
-		return e, e.catchUp(ctx)
+	if e.loose && (revision == 0 || revision > e.now()) {
+		err := e.catchUp(ctx)
+		if err != nil && e.ended() && ctx.Err() == nil {
+			return j.reach(ctx, f) // a new epoch has everything
+		}
+		if err != nil || revision == 0 {
+			return e, err
+		}
 	}
 	if revision == 0 {
 		if revision, err = j.config.Sources[0].Revision(ctx); err != nil {

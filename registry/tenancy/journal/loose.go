@@ -52,6 +52,13 @@ func (e *epoch) catchUp(ctx context.Context) error {
 	return e.wait(ctx, newest) // after all that arrived before
 }
 
+// now is the revision of the state.
+func (e *epoch) now() uint64 {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.revision
+}
+
 // arrive waits a moment for the sources without progress, unless they are there.
 func (e *epoch) arrive(ctx context.Context, targets []uint64) error {
 	there := true
