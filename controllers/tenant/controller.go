@@ -212,8 +212,12 @@ func (c *controller) syncNamespace(ctx context.Context, name string) error {
 	var want []object
 	if label, has := namespace.Labels[tenancy.TenantLabel]; has {
 		tenant, err := c.tenants.Get(label)
-		if apierrors.IsNotFound(err) { // it was deleted in spite of the namespace
-			return nil
+		if apierrors.IsNotFound(err) { // it was deleted in spite of the namespace, which keeps what it got
+			if !c.marked(namespace) {
+				return nil
+			}
+			unmarked := metadataOf(namespace, nil, nil)
+			return gone(c.apply(ctx, &unmarked))
 		}
 		if err != nil {
 			return err
