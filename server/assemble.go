@@ -60,7 +60,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	if err != nil {
 		return fmt.Errorf("loopback client: %w", err)
 	}
-	shared := informers.NewSharedInformerFactory(client, resync)
+	shared := s.sharedInformers(client)
 	tenancy, err := newTenancyClient(config)
 	if err != nil {
 		return err

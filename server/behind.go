@@ -7,9 +7,12 @@ import (
 	"context"
 	"net/http"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/apiserver/pkg/server/healthz"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/stoa-project/stoa/registry/kind"
 	"github.com/stoa-project/stoa/server/host"
@@ -64,6 +67,20 @@ func (s *Server) checkHost(c CompletedOptions, config *genericapiserver.Config) 
 		config.AddReadyzChecks(healthz.NamedCheck(check.Name, func(r *http.Request) error { return check.Check(r.Context()) }))
 	}
 	return nil
+}
+
+// sharedInformers are those of the objects of Kubernetes. A copy of what a host has is
+// without what nobody here looks at.
+func (s *Server) sharedInformers(client kubernetes.Interface) informers.SharedInformerFactory {
+	if s.host == nil {
+		return informers.NewSharedInformerFactory(client, resync)
+	}
+	return informers.NewSharedInformerFactoryWithOptions(client, resync, informers.WithTransform(func(obj any) (any, error) {
+		if of, err := meta.Accessor(obj); err == nil {
+			of.SetManagedFields(nil)
+		}
+		return obj, nil
+	}))
 }
 
 // kindHost is what the kinds may have of the host; nil without.
