@@ -5,6 +5,7 @@ package integration
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -314,4 +315,45 @@ func TestAggregatedAudit(t *testing.T) {
 		}
 		return "the log has " + string(content)
 	})
+}
+
+// TestAggregatedRestored puts the host back to an older state, as from a backup. Who follows
+// his projects then has those of that state.
+func TestAggregatedRestored(t *testing.T) {
+	t.Parallel()
+	h, b := newBehind(t)
+	add := func(name string) {
+		t.Helper()
+		h.namespace(t, name, "")
+		if _, err := h.admin(t).RbacV1().RoleBindings(name).Create(t.Context(), bindingOf("view-ann", "view", "ann"), metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ann := follow(t, versioned.NewForConfigOrDie(directly(t, b.Server, b.dir, h.as(t, "ann"))))
+	add("old")
+	shows(t, ann, "old")
+	h.Stop()
+	data, backup := filepath.Join(h.dir, "etcd"), filepath.Join(t.TempDir(), "backup")
+	if err := os.CopyFS(backup, os.DirFS(data)); err != nil {
+		t.Fatal(err)
+	}
+	h.start(t)
+	add("lost")
+	shows(t, ann, "lost", "old")
+	for i := range 300 { // more than a start writes
+		if _, err := h.admin(t).CoreV1().Namespaces().Patch(t.Context(), "lost", types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"labels":{"x":"%d"}}}`, i), metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.Stop()
+	if err := os.RemoveAll(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(backup, data); err != nil {
+		t.Fatal(err)
+	}
+	h.start(t)
+	shows(t, ann, "old")
+	add("new")
+	shows(t, ann, "new", "old")
 }
