@@ -158,13 +158,13 @@ func TestAggregatedLabel(t *testing.T) {
 	allow("mallory", writes)
 	allow("ursula", writes, rbacv1.PolicyRule{Verbs: []string{"use"}, APIGroups: []string{"tenancy.stoa.dev"}, Resources: []string{"tenants"}, ResourceNames: []string{"blue"}})
 	h.namespace(t, "free", "")
-	label := func(user, namespace, tenant string) error {
+	label := func(user, namespace, tenant string, dry ...string) error {
 		patch := []byte(`{"metadata":{"labels":{"tenancy.stoa.dev/tenant":` + tenant + `}}}`)
-		_, err := impersonate(t, h.Server, user).CoreV1().Namespaces().Patch(t.Context(), namespace, types.MergePatchType, patch, metav1.PatchOptions{})
+		_, err := impersonate(t, h.Server, user).CoreV1().Namespaces().Patch(t.Context(), namespace, types.MergePatchType, patch, metav1.PatchOptions{DryRun: dry})
 		return err
 	}
 	eventually(t, func() string { // the policy takes a moment, and so do roles
-		if err := label("mallory", "free", `"blue"`); !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "only who may use the tenant can change it") {
+		if err := label("mallory", "free", `"blue"`, metav1.DryRunAll); !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "only who may use the tenant can change it") {
 			return "mallory: " + text(err)
 		}
 		return ""
