@@ -234,10 +234,13 @@ func TestAggregatedSuspension(t *testing.T) {
 	if _, marked := namespace.Labels["tenancy.stoa.dev/suspended"]; marked || err != nil {
 		t.Errorf("the label is left: %v, %v", namespace.Labels, err)
 	}
-	now, err := tenants.Get(t.Context(), "blue", metav1.GetOptions{})
-	if err != nil || len(now.Status.Conditions) != 1 || now.Status.Conditions[0].Message != "the host cluster does not ask this server about what is written there: spec.placement does not hold" {
-		t.Errorf("the tenant tells %v, %v", now.Status.Conditions, err)
-	}
+	eventually(t, func() string {
+		now, err := tenants.Get(t.Context(), "blue", metav1.GetOptions{})
+		if err != nil || len(now.Status.Conditions) != 1 || now.Status.Conditions[0].Message != "the host cluster does not ask this server about what is written there: spec.placement does not hold" {
+			return fmt.Sprint("the tenant tells ", now.Status.Conditions, err)
+		}
+		return ""
+	})
 }
 
 // TestAggregatedGrants passes permissions of the host on, no more than the grantor has

@@ -46,8 +46,8 @@ func behind(host, own *history) []*kind.Source {
 	return out
 }
 
-// follower lists and watches as a reflector does, through servers that come and go.
-type follower struct {
+// reflector lists and watches as a reflector does, through servers that come and go.
+type reflector struct {
 	observer
 
 	journal *atomic.Pointer[journal.Journal]
@@ -55,7 +55,7 @@ type follower struct {
 	has     map[string]string // the label x by name
 }
 
-func (f *follower) follow(ctx context.Context) {
+func (f *reflector) follow(ctx context.Context) {
 	revision := uint64(0)
 	for ctx.Err() == nil {
 		if revision == 0 {
@@ -75,7 +75,7 @@ func (f *follower) follow(ctx context.Context) {
 	}
 }
 
-func (f *follower) watch(ctx context.Context, from uint64) uint64 {
+func (f *reflector) watch(ctx context.Context, from uint64) uint64 {
 	w, err := f.journal.Load().Watch(ctx, f.who(), journal.WatchOptions{From: from, Bookmarks: true})
 	if apierrors.IsResourceExpired(err) {
 		return 0
@@ -122,10 +122,10 @@ func TestBehind(t *testing.T) {
 	server.Store(fresh())
 	ctx, stop := context.WithCancel(t.Context())
 	var following sync.WaitGroup
-	var followers []*follower
+	var reflectors []*reflector
 	for _, p := range people() {
-		f := &follower{observer: observer{person: p}, journal: &server, has: map[string]string{}}
-		followers = append(followers, f)
+		f := &reflector{observer: observer{person: p}, journal: &server, has: map[string]string{}}
+		reflectors = append(reflectors, f)
 		following.Go(func() { f.follow(ctx) })
 	}
 	for range writes(t) {
@@ -154,7 +154,7 @@ func TestBehind(t *testing.T) {
 			}
 		}
 	}
-	for _, f := range followers {
+	for _, f := range reflectors {
 		want := map[string]string{}
 		for name, s := range now.visible(f.person) {
 			want[name] = s.label
@@ -175,7 +175,7 @@ func TestBehind(t *testing.T) {
 	stop()
 	following.Wait()
 	server.Load().Close()
-	for _, f := range followers {
+	for _, f := range reflectors {
 		for _, err := range f.errs {
 			t.Error(err)
 		}
