@@ -25,6 +25,8 @@ func rule(verbs []string, group, resource string, names ...string) rbacv1.Policy
 	return rbacv1.PolicyRule{Verbs: verbs, APIGroups: []string{group}, Resources: []string{resource}, ResourceNames: names}
 }
 
+func (roles) HasSynced() bool { return true }
+
 func (roles) Rules(ref rbacv1.RoleRef, namespace string) ([]rbacv1.PolicyRule, error) {
 	switch ref.Kind + " " + ref.Name + " " + namespace {
 	case "Role reader shop", "ClusterRole viewer shop", "ClusterRole viewer ":
