@@ -286,7 +286,7 @@ func TestDeletedTenantWarns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var got recorder
-			tc.request.Resource = tenancyv1.SchemeGroupVersion.WithResource("tenants")
+			tc.request.Resource = tenancy.Resource("tenants").WithVersion("v1")
 			admissiontest.Check(t, p.Do(warning.WithWarningRecorder(t.Context(), &got), tc.request), "")
 			if diff := cmp.Diff(tc.want, got.texts); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
