@@ -44,7 +44,17 @@ func newLand(t *testing.T) *land {
 	// Namespaces are labelled before there is the tenant, which goes before they do.
 	config := stoatest.Start(t, stoatest.WithFlags("--disable-admission-plugins=Tenancy", "--controllers=*,-tenant-controller")).Config()
 	config.QPS = -1
-	return &land{t, config, kubernetes.NewForConfigOrDie(config)}
+	l := &land{t, config, kubernetes.NewForConfigOrDie(config)}
+	for _, name := range []string{"view", "admin"} { // a controller gives them their rules
+		l.eventually(func() error {
+			role, err := l.RbacV1().ClusterRoles().Get(t.Context(), name, metav1.GetOptions{})
+			if err == nil && len(role.Rules) == 0 {
+				err = fmt.Errorf("the cluster role %s has no rules", name)
+			}
+			return err
+		})
+	}
+	return l
 }
 
 // as returns the configuration of a client for a user.

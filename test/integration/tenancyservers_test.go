@@ -40,6 +40,13 @@ func twoServers(t *testing.T, creator string) [2]*stoatest.Server {
 	if _, err := kubernetes.NewForConfigOrDie(servers[0].Config()).RbacV1().ClusterRoleBindings().Create(t.Context(), binding, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, func() string { // a controller gives the owners of projects their rules
+		role, err := kubernetes.NewForConfigOrDie(servers[0].Config()).RbacV1().ClusterRoles().Get(t.Context(), "admin", metav1.GetOptions{})
+		if err == nil && len(role.Rules) == 0 {
+			return "the role admin has no rules"
+		}
+		return text(err)
+	})
 	for _, server := range servers { // both have heard of it
 		eventually(t, func() string {
 			_, err := tenancyAs(t, server, creator).TenancyV1().Projects().Create(t.Context(), &tenancyv1.Project{ObjectMeta: metav1.ObjectMeta{Name: "dry"}}, metav1.CreateOptions{DryRun: []string{"All"}})
