@@ -102,6 +102,7 @@ func NewOptions() *Options {
 	}
 	run := genericoptions.NewServerRunOptionsForComponent(compatibility.DefaultKubeComponent, registry)
 	run.ShutdownWatchTerminationGracePeriod = defaultWatchDrain
+	limitToProcessors(run)
 	return &Options{
 		Groups:          DefaultGroups(),
 		DataDir:         DefaultDataDir,
@@ -140,6 +141,7 @@ func (o *Options) AddFlags(sections *cliflag.NamedFlagSets) {
 	o.Audit.AddFlags(sections.FlagSet("auditing"))
 	o.Kubelet.AddFlags(sections.FlagSet("kubelets"))
 	o.Run.AddUniversalFlags(sections.FlagSet("generic"))
+	describeLimits(sections.FlagSet("generic"))
 	apis := sections.FlagSet("API enablement")
 	o.APIs.AddFlags(apis)
 	apis.BoolVar(&o.CustomResources, "custom-resources", o.CustomResources, "Serve CustomResourceDefinitions and the resources that they define.")

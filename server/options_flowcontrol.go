@@ -6,6 +6,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"runtime"
 
 	"github.com/spf13/pflag"
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
@@ -37,6 +38,33 @@ var flowResources = []schema.GroupVersionResource{
 
 func newFlowControlOptions() *FlowControlOptions {
 	return &FlowControlOptions{PriorityAndFairness: true}
+}
+
+// How many requests the server takes at once: for each processor, and kube-apiserver's
+// defaults, which are the most. One more than the processors can work on makes all others
+// later.
+const (
+	MaxRequestsInFlight         = 400
+	MaxMutatingRequestsInFlight = 200
+
+	readsPerProcessor  = 50
+	writesPerProcessor = 25
+)
+
+// limitToProcessors sets how many requests are taken at once unless flags say it.
+func limitToProcessors(run *genericoptions.ServerRunOptions) {
+	processors := runtime.GOMAXPROCS(0)
+	run.MaxRequestsInFlight = min(MaxRequestsInFlight, readsPerProcessor*processors)
+	run.MaxMutatingRequestsInFlight = min(MaxMutatingRequestsInFlight, writesPerProcessor*processors)
+}
+
+// describeLimits has the usage of the flags say how their defaults come about.
+func describeLimits(flags *pflag.FlagSet) {
+	describe := func(name string, each, most int) {
+		flags.Lookup(name).DefValue = fmt.Sprintf("%d for each processor, at most %d", each, most)
+	}
+	describe("max-requests-inflight", readsPerProcessor, MaxRequestsInFlight)
+	describe("max-mutating-requests-inflight", writesPerProcessor, MaxMutatingRequestsInFlight)
 }
 
 // AddFlags adds kube-apiserver's flag.

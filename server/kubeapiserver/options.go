@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/spf13/pflag"
 	cliflag "k8s.io/component-base/cli/flag"
@@ -19,6 +20,7 @@ import (
 // Headings of the help.
 const (
 	sectionAggregation = "aggregation"
+	sectionGeneric     = "generic"
 	sectionIgnored     = "accepted, but without effect yet,"
 	sectionServing     = "secure serving"
 	certFolder         = "/var/run/kubernetes"
@@ -50,6 +52,7 @@ func NewOptions() *Options {
 			o.Server.Admission.DefaultOffPlugins.Insert(name)
 		}
 	}
+	o.Server.Run.MaxRequestsInFlight, o.Server.Run.MaxMutatingRequestsInFlight = server.MaxRequestsInFlight, server.MaxMutatingRequestsInFlight
 	o.Server.Controllers.Names = nil // who runs kube-apiserver runs kube-controller-manager too, or wants none
 	return o
 }
@@ -91,6 +94,9 @@ func (o *Options) addOwnFlags(sections *cliflag.NamedFlagSets) {
 	serving := sections.FlagSet(sectionServing)
 	serving.StringVar(&o.Server.Serving.CertDir, "cert-dir", o.Server.Serving.CertDir, "The directory where the TLS certs are located. If --tls-cert-file and --tls-private-key-file are provided, and --proxy-client-cert-file is too, this flag will be ignored.")
 	serving.Lookup("tls-cert-file").Usage = "File containing the default x509 Certificate for HTTPS. (CA cert, if any, concatenated after server cert). If HTTPS serving is enabled, and --tls-cert-file and --tls-private-key-file are not provided, a self-signed certificate and key are generated for the public address and saved to the directory specified by --cert-dir."
+
+	sections.FlagSet(sectionGeneric).Lookup("max-requests-inflight").DefValue = strconv.Itoa(server.MaxRequestsInFlight)
+	sections.FlagSet(sectionGeneric).Lookup("max-mutating-requests-inflight").DefValue = strconv.Itoa(server.MaxMutatingRequestsInFlight)
 
 	sections.FlagSet(sectionAggregation).Lookup("proxy-client-cert-file").Usage = "Client certificate used to prove the identity of the aggregator or kube-apiserver when it must call out during a request. This includes proxying requests to a user api-server and calling out to webhook admission plugins. If empty, one is made and saved, with the certificate of its authority, to the directory specified by --cert-dir."
 

@@ -29,7 +29,7 @@ const (
 	// process that makes it.
 	overload = "overload"
 	// crowd is how many requests are sent at once: ten times what the server serves at
-	// once unless flags say otherwise.
+	// once on a large machine.
 	crowd = 10 * (400 + 200)
 	// crowdUsers are who sends them, and streams how many share a connection.
 	crowdUsers, streams = 10, 100
