@@ -17,7 +17,7 @@ const never = "{resourceRules: [{apiGroups: [kindtest.example.com], apiVersions:
 
 func TestKinds(t *testing.T) {
 	t.Parallel()
-	config := stoatest.Start(t).Config()
+	config := stoatest.Start(t, stoatest.WithFlags("--controllers=*,-validatingadmissionpolicy-status-controller")).Config()
 	const unknown = `"Perhaps": supported values: "Fail", "Ignore"`
 	webhook := func(more string) string {
 		return `

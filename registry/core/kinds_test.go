@@ -200,7 +200,9 @@ func TestVolumes(t *testing.T) {
 // runAll runs suites of kinds in one server.
 func runAll(t *testing.T, suites ...kindtest.Suite) {
 	t.Helper()
-	config := stoatest.Start(t).Config()
+	// They would let go of what a test keeps.
+	without := stoatest.WithFlags("--controllers=*,-persistentvolume-protection-controller,-persistentvolumeclaim-protection-controller")
+	config := stoatest.Start(t, without).Config()
 	for _, suite := range suites {
 		t.Run(suite.Resource.Resource, func(t *testing.T) {
 			t.Parallel()

@@ -73,7 +73,7 @@ func TestKubectl(t *testing.T) {
 		{args: "apply --server-side --force-conflicts --field-manager=kubectl-client-side-apply -f examples/tenant.yaml --dry-run=server", want: "tenant.tenancy.stoa.dev/blue serverside-applied (server dry run)\n"},
 		{args: "get tenant blue -o jsonpath={.metadata.generation}", want: "1"},
 		{args: "get tenants", want: `^NAME   PHASE    NAMESPACES   AGE\nblue   Active   0/5          \d+s\n$`},
-		{args: "get tn blue -o wide", want: `^NAME   PHASE    NAMESPACES   AGE   DISPLAY NAME   OWNERS\nblue .* Team Blue +3\n$`},
+		{args: "get tn blue -o wide", want: `^NAME   PHASE    NAMESPACES   AGE   DISPLAY NAME   OWNERS   QUOTA\nblue .* Team Blue +3 +pods: 0/200, requests.cpu: 0/20, requests.memory: 0/64Gi\n$`},
 		{args: "get tenancy -A --no-headers", want: "^.*project.tenancy.stoa.dev/default .*tenant.tenancy.stoa.dev/blue .*\n$"},
 		{args: "get tenant blue -o name", want: "tenant.tenancy.stoa.dev/blue\n"},
 		{args: "get tenant blue -o jsonpath={.spec.owners[*].name}", want: "alice blue-leads deployer"},
