@@ -200,9 +200,8 @@ func TestVolumes(t *testing.T) {
 // runAll runs suites of kinds in one server.
 func runAll(t *testing.T, suites ...kindtest.Suite) {
 	t.Helper()
-	// They would let go of what a test keeps.
-	without := stoatest.WithFlags("--controllers=*,-persistentvolume-protection-controller,-persistentvolumeclaim-protection-controller")
-	config := stoatest.Start(t, without).Config()
+	// Pods need an account. Other controllers would change what a test looks at.
+	config := stoatest.Start(t, stoatest.WithFlags("--controllers=serviceaccount-controller")).Config()
 	for _, suite := range suites {
 		t.Run(suite.Resource.Resource, func(t *testing.T) {
 			t.Parallel()
