@@ -51,7 +51,7 @@ status: {capacity: {cpu: "4"}}
 
 func TestLimits(t *testing.T) {
 	t.Parallel()
-	server := stoatest.Start(t)
+	server := stoatest.Start(t, withoutControllers)
 	for _, suite := range []kindtest.Suite{{
 		Resource: schema.GroupVersionResource{Version: "v1", Resource: "resourcequotas"},
 		Valid: `
