@@ -88,11 +88,17 @@ func (p *Plugin) Wait(a admission.Attributes) error {
 	return nil
 }
 
-// Get returns a namespace. One that is not known yet is asked for.
+// Get returns a namespace.
 func (p *Plugin) Get(ctx context.Context, name string) (*corev1.Namespace, error) {
-	namespace, err := p.lister.Get(name)
+	return Get(ctx, p.lister, p.client, name)
+}
+
+// Get returns a namespace. One that the informer does not know is new or gone, and is
+// asked for.
+func Get(ctx context.Context, lister corelisters.NamespaceLister, client kubernetes.Interface, name string) (*corev1.Namespace, error) {
+	namespace, err := lister.Get(name)
 	if apierrors.IsNotFound(err) {
-		return p.client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+		return client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 	}
 	return namespace, err
 }

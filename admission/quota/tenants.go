@@ -12,6 +12,9 @@ import (
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
 )
 
+// Manager owns what is used of the quota of a tenant, whether charged or counted.
+const Manager = "stoa-quota"
+
 // ofTenant begins the name of the quota of a tenant. No object has such a name.
 const ofTenant = "tenant "
 

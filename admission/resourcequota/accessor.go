@@ -5,7 +5,6 @@ package resourcequota
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -93,7 +92,7 @@ func (a *accessor) UpdateQuotaStatus(q *corev1.ResourceQuota) error {
 func (a *accessor) lock(quotas []corev1.ResourceQuota) (unlock func()) {
 	for i := range quotas {
 		if name := quota.TenantOf(quotas[i].Name); name != "" {
-			return a.tenants.lock(name)
+			return a.tenants.charging.Lock(name)
 		}
 	}
 	return func() {}
@@ -126,17 +125,4 @@ func newest[T object](cache *lru.Cache, key string, known T) T {
 		return known
 	}
 	return written
-}
-
-// locks are locks by name.
-type locks struct{ byName sync.Map }
-
-func (l *locks) lock(name string) (unlock func()) {
-	lock, _ := l.byName.LoadOrStore(name, &sync.Mutex{})
-	mutex, ok := lock.(*sync.Mutex)
-	if !ok {
-		return func() {}
-	}
-	mutex.Lock()
-	return mutex.Unlock
 }

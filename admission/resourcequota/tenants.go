@@ -17,6 +17,7 @@ import (
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/utils/lru"
 
+	"github.com/stoa-project/stoa/admission/namespaces"
 	"github.com/stoa-project/stoa/admission/quota"
 	"github.com/stoa-project/stoa/apis/tenancy"
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
@@ -24,9 +25,6 @@ import (
 	"github.com/stoa-project/stoa/generated/informers/externalversions"
 	tenancylisters "github.com/stoa-project/stoa/generated/listers/tenancy/v1"
 )
-
-// manager owns what is used of the quota of a tenant.
-const manager = "stoa-quota"
 
 // Tenants gives the plugin access to tenants, whose quotas hold for all their namespaces.
 // Without it there are none.
@@ -44,17 +42,16 @@ func (i Tenants) Initialize(to admission.Interface) {
 	if !ok {
 		return
 	}
-	all, namespaces := i.Informers.Tenancy().V1().Tenants(), i.Namespaces.Core().V1().Namespaces()
+	all, of := i.Informers.Tenancy().V1().Tenants(), i.Namespaces.Core().V1().Namespaces()
 	p.quotas.tenants = &tenants{
-		own: i.Client, client: i.Core, all: all.Lister(), namespaces: namespaces.Lister(), written: lru.New(remembered), charges: p.charges,
+		own: i.Client, client: i.Core, all: all.Lister(), namespaces: of.Lister(), written: lru.New(remembered), charges: p.charges,
 	}
-	p.synced = append(p.synced, all.Informer().HasSynced, namespaces.Informer().HasSynced)
+	p.synced = append(p.synced, all.Informer().HasSynced, of.Informer().HasSynced)
 }
 
 // tenants charges the quotas of tenants. Nil has none.
 type tenants struct {
-	locks
-
+	charging   quota.Locks // by tenant
 	own        versioned.Interface
 	client     kubernetes.Interface
 	all        tenancylisters.TenantLister
@@ -68,11 +65,7 @@ func (t *tenants) limiting(ctx context.Context, namespace string) (*tenancyv1.Te
 	if t == nil {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	// One that the informer does not know is new or gone.
-	of, err := t.namespaces.Get(namespace)
-	if apierrors.IsNotFound(err) {
-		of, err = t.client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
-	}
+	of, err := namespaces.Get(ctx, t.namespaces, t.client, namespace)
 	if apierrors.IsNotFound(err) {
 		return nil, nil //nolint:nilnil // that it is not there is for others to say
 	}
@@ -131,7 +124,7 @@ func (t *tenants) charge(ctx context.Context, name string, charged *corev1.Resou
 		}
 		wanted := tenant.DeepCopy()
 		wanted.Status.QuotaUsed = used
-		now, err := t.own.TenancyV1().Tenants().UpdateStatus(ctx, wanted, metav1.UpdateOptions{FieldManager: manager})
+		now, err := t.own.TenancyV1().Tenants().UpdateStatus(ctx, wanted, metav1.UpdateOptions{FieldManager: quota.Manager})
 		if err != nil {
 			tenant = nil
 			return err

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -36,19 +35,6 @@ const shown = 10
 
 // Key is what the charges of a tenant are under.
 func Key(tenant string) string { return "tenants/" + tenant }
-
-// locks has one request at a time count for a tenant: they would all try again but one.
-type locks struct{ byTenant sync.Map }
-
-func (l *locks) lock(tenant string) (unlock func()) {
-	lock, _ := l.byTenant.LoadOrStore(tenant, &sync.Mutex{})
-	mutex, ok := lock.(*sync.Mutex)
-	if !ok {
-		return func() {}
-	}
-	mutex.Lock()
-	return mutex.Unlock
-}
 
 // namespace keeps the rules for a write to a namespace itself.
 func (p *plugin) namespace(ctx context.Context, a admission.Attributes) error {
@@ -113,7 +99,7 @@ func contention() wait.Backoff {
 // join says whether the user may give a namespace to a tenant, and counts it. The write
 // holds for the version that was read: of two servers that count at once, one tries again.
 func (p *plugin) join(ctx context.Context, a admission.Attributes, name string) error {
-	defer p.locks.lock(name)()
+	defer p.counting.Lock(name)() // of all requests at once, all but one would try again
 	api := p.own.TenancyV1().Tenants()
 	return retry.RetryOnConflict(contention(), func() error {
 		tenant, err := api.Get(ctx, name, metav1.GetOptions{})

@@ -15,7 +15,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/admission/initializer"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -23,6 +22,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	corelisters "k8s.io/client-go/listers/core/v1"
 
+	"github.com/stoa-project/stoa/admission/namespaces"
 	"github.com/stoa-project/stoa/admission/quota"
 	"github.com/stoa-project/stoa/apis/core"
 	"github.com/stoa-project/stoa/apis/tenancy"
@@ -60,7 +60,7 @@ type plugin struct {
 	client        kubernetes.Interface
 	namespaces    corelisters.NamespaceLister
 	authorizer    authorizer.Authorizer
-	locks         locks
+	counting      quota.Locks // by tenant
 }
 
 var (
@@ -85,9 +85,9 @@ func (p *plugin) SetExternalKubeClientSet(client kubernetes.Interface) { p.clien
 
 // SetExternalKubeInformerFactory implements WantsExternalKubeInformerFactory.
 func (p *plugin) SetExternalKubeInformerFactory(factory informers.SharedInformerFactory) {
-	namespaces := factory.Core().V1().Namespaces()
-	p.namespaces = namespaces.Lister()
-	p.SetReadyFunc(func() bool { return namespaces.Informer().HasSynced() && p.tenantsSynced() })
+	all := factory.Core().V1().Namespaces()
+	p.namespaces = all.Lister()
+	p.SetReadyFunc(func() bool { return all.Informer().HasSynced() && p.tenantsSynced() })
 }
 
 // SetAuthorizer implements WantsAuthorizer.
@@ -151,12 +151,7 @@ func (p *plugin) of(ctx context.Context, a admission.Attributes) (*tenancyv1.Ten
 	if !p.WaitForReady() {
 		return nil, admission.NewForbidden(a, errors.New("not yet ready to handle request"))
 	}
-	// One that the informer does not know is new or gone; NamespaceLifecycle has waited
-	// for it.
-	namespace, err := p.namespaces.Get(a.GetNamespace())
-	if apierrors.IsNotFound(err) {
-		namespace, err = p.client.CoreV1().Namespaces().Get(ctx, a.GetNamespace(), metav1.GetOptions{})
-	}
+	namespace, err := namespaces.Get(ctx, p.namespaces, p.client, a.GetNamespace())
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil //nolint:nilnil // that it is not there is for others to say

@@ -25,9 +25,6 @@ import (
 	tenancylisters "github.com/stoa-project/stoa/generated/listers/tenancy/v1"
 )
 
-// manager owns what is counted for a tenant, and what the admission plugin charges.
-const manager = "stoa-quota"
-
 // NewTenants returns the controller of the quotas of tenants: a function that works until
 // its context ends.
 func NewTenants(server work.Server) func(context.Context) {
@@ -179,7 +176,7 @@ func (s *tenants) get(ctx context.Context, key string) (*account, error) {
 func (s *tenants) put(ctx context.Context, a *account, status corev1.ResourceQuotaStatus) error {
 	wanted := a.tenant.DeepCopy()
 	wanted.Status.QuotaUsed = status.Used
-	now, err := s.server.Tenancy.TenancyV1().Tenants().UpdateStatus(ctx, wanted, metav1.UpdateOptions{FieldManager: manager})
+	now, err := s.server.Tenancy.TenancyV1().Tenants().UpdateStatus(ctx, wanted, metav1.UpdateOptions{FieldManager: quota.Manager})
 	if err != nil {
 		return err
 	}
