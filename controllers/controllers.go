@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 
+	tenancyapi "github.com/stoa-project/stoa/apis/tenancy"
 	"github.com/stoa-project/stoa/controllers/accounttoken"
 	"github.com/stoa-project/stoa/controllers/certificates"
 	"github.com/stoa-project/stoa/controllers/clusterroleaggregation"
@@ -69,7 +70,7 @@ func Table() []Controller {
 		return out
 	}
 	roles := schema.GroupVersion{Group: "rbac.authorization.k8s.io", Version: "v1"}
-	tenancy := schema.GroupVersion{Group: "tenancy.stoa.dev", Version: "v1"}
+	tenancy := schema.GroupVersion{Group: tenancyapi.GroupName, Version: "v1"}
 	certificate := schema.GroupVersion{Group: "certificates.k8s.io", Version: "v1"}
 	requests := []schema.GroupVersionResource{certificate.WithResource("certificatesigningrequests")}
 	table := []Controller{

@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	tenancyapi "github.com/stoa-project/stoa/apis/tenancy"
 	"github.com/stoa-project/stoa/authz/rbac"
 	"github.com/stoa-project/stoa/registry/core"
 	"github.com/stoa-project/stoa/registry/kind"
@@ -164,8 +165,11 @@ func (s *Server) store(ctx context.Context, c CompletedOptions, config *generica
 	return nil
 }
 
-// namespaces are what a program with groups of its own may do without.
-var namespaces = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"} //nolint:gochecknoglobals // constant
+// What a program with groups of its own may do without.
+var (
+	namespaces = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}                           //nolint:gochecknoglobals // constant
+	tenants    = schema.GroupVersionResource{Group: tenancyapi.GroupName, Version: "v1", Resource: "tenants"} //nolint:gochecknoglobals // constant
+)
 
 // serves says whether the groups have a resource and it is not switched off.
 func serves(groups []kind.Group, config *genericapiserver.Config, resource schema.GroupVersionResource) bool {

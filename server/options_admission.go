@@ -155,7 +155,7 @@ func (o *AdmissionOptions) plugins() []plugin {
 		{name: namespacecreator.PluginName, register: namespacecreator.Register},
 		{
 			name: tenancyrules.PluginName, register: func(p *admission.Plugins) { tenancyrules.Register(p, o.charges) },
-			needs: need(namespaces, v1("tenancy.stoa.dev", "tenants")), behind: true,
+			needs: need(namespaces, tenants), behind: true,
 		},
 		{
 			name: mutatingpolicy.PluginName, register: mutatingpolicy.Register,
@@ -246,7 +246,7 @@ func (c CompletedOptions) admit(config *genericapiserver.Config, access *rest.Co
 		webhookinit.NewPluginInitializer(webhookAuth(config), resolver), newDynamicAdmission(),
 		tenancyrules.Initializer{Client: tenancy.client, Informers: tenancy.informers}, closed,
 	}
-	if c.available(config, []schema.GroupVersionResource{namespaces, {Group: "tenancy.stoa.dev", Version: "v1", Resource: "tenants"}}) {
+	if c.available(config, []schema.GroupVersionResource{namespaces, tenants}) {
 		initializers = append(initializers, resourcequota.Tenants{Client: tenancy.client, Informers: tenancy.informers, Core: client, Namespaces: factory})
 	}
 	err = chain.ApplyTo(config, factory, client, dynamicClient, config.FeatureGate, config.EffectiveVersion, initializers...)

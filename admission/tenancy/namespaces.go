@@ -17,18 +17,14 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 	"k8s.io/apiserver/pkg/authentication/user"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/warning"
 	"k8s.io/client-go/util/retry"
 
 	"github.com/stoa-project/stoa/apis/core"
 	"github.com/stoa-project/stoa/apis/tenancy"
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
+	"github.com/stoa-project/stoa/registry/tenancy/members"
 )
-
-// verbUse lets a user who does not own a tenant have namespaces belong to it, and write
-// in them while it is suspended.
-const verbUse = "use"
 
 // shown is how many namespaces a warning names.
 const shown = 10
@@ -132,7 +128,7 @@ func (p *plugin) join(ctx context.Context, a admission.Attributes, name string) 
 // mayUse says whether the user owns a tenant that is not suspended, or was given the verb.
 func (p *plugin) mayUse(ctx context.Context, a admission.Attributes, tenant *tenancyv1.Tenant) error {
 	owns := slices.ContainsFunc(tenant.Spec.Owners, func(s rbacv1.Subject) bool { return is(a.GetUserInfo(), s) })
-	if owns && !tenant.Spec.Suspended || p.uses(ctx, a, tenant.Name) {
+	if owns && !tenant.Spec.Suspended || members.MayUse(ctx, p.authorizer, a.GetUserInfo(), tenant.Name) {
 		return nil
 	}
 	if owns {
@@ -144,7 +140,7 @@ func (p *plugin) mayUse(ctx context.Context, a admission.Attributes, tenant *ten
 // missing is the answer for a tenant that is not there. Only who may use any of that name
 // is told so.
 func (p *plugin) missing(ctx context.Context, a admission.Attributes, tenant string) error {
-	if p.uses(ctx, a, tenant) {
+	if members.MayUse(ctx, p.authorizer, a.GetUserInfo(), tenant) {
 		return admission.NewForbidden(a, fmt.Errorf("metadata.labels[%s]: there is no tenant %q", tenancy.TenantLabel, tenant))
 	}
 	return admission.NewForbidden(a, notOwned(a, tenant))
@@ -169,17 +165,10 @@ func is(who user.Info, s rbacv1.Subject) bool {
 	}
 }
 
-func (p *plugin) uses(ctx context.Context, a admission.Attributes, tenant string) bool {
-	decision, _, _ := p.authorizer.Authorize(ctx, authorizer.AttributesRecord{ // who cannot be told to be allowed is not
-		User: a.GetUserInfo(), Verb: verbUse, APIGroup: tenancy.GroupName, APIVersion: "*", Resource: "tenants", Name: tenant, ResourceRequest: true,
-	})
-	return decision == authorizer.DecisionAllow
-}
-
 // active refuses a write in a namespace of a suspended tenant, but for those of the
 // system, which keeps running what runs, and of administrators.
 func (p *plugin) active(ctx context.Context, a admission.Attributes, tenant *tenancyv1.Tenant) error {
-	if !tenant.Spec.Suspended || a.GetResource().Group == "authorization.k8s.io" || system(a.GetUserInfo()) || p.uses(ctx, a, tenant.Name) {
+	if !tenant.Spec.Suspended || a.GetResource().Group == "authorization.k8s.io" || system(a.GetUserInfo()) || members.MayUse(ctx, p.authorizer, a.GetUserInfo(), tenant.Name) {
 		return nil
 	}
 	return suspended(a, tenant)

@@ -12,18 +12,15 @@ import (
 	"time"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/controllers/work"
 )
 
 const (
-	// interval is how often requests are looked at, page how many at once.
+	// interval is how often requests are looked at.
 	interval = time.Hour
-	page     = 500
 	// How long a request stays that was decided, and one that was not.
 	decidedStays = time.Hour
 	pendingStays = 24 * time.Hour
@@ -33,44 +30,28 @@ const (
 // decided, a day after they came if nobody decided, and when their certificate expires.
 func NewCleaner(server work.Server) func(context.Context) {
 	return func(ctx context.Context) {
-		wait.UntilWithContext(ctx, func(ctx context.Context) {
-			if err := clean(ctx, server); err != nil && ctx.Err() == nil {
-				klog.FromContext(ctx).Error(err, "Could not delete all certificate signing requests that are over, trying again later")
-			}
-		}, interval)
+		work.Again(ctx, interval, "Could not delete all certificate signing requests that are over", func(ctx context.Context) error {
+			return clean(ctx, server)
+		})
 	}
 }
 
 func clean(ctx context.Context, server work.Server) error {
 	requests := server.Client.CertificatesV1().CertificateSigningRequests()
-	options := metav1.ListOptions{Limit: page}
-	var errs []error
-	for {
-		list, err := requests.List(ctx, options)
+	return work.EachListed(ctx, requests.List, metav1.ListOptions{}, func(request *certificatesv1.CertificateSigningRequest) error {
+		reason, err := over(request, time.Now())
 		if err != nil {
-			return errors.Join(append(errs, err)...)
+			return fmt.Errorf("certificate signing request %q: %w", request.Name, err)
 		}
-		for i := range list.Items {
-			request := &list.Items[i]
-			reason, err := over(request, time.Now())
-			if err != nil {
-				errs = append(errs, fmt.Errorf("certificate signing request %q: %w", request.Name, err))
-			}
-			if reason == "" {
-				continue
-			}
-			err = requests.Delete(ctx, request.Name, *metav1.NewRVDeletionPrecondition(request.ResourceVersion))
-			switch {
-			case err == nil:
-				klog.FromContext(ctx).V(2).Info("Deleted a certificate signing request", "request", request.Name, "reason", reason)
-			case !apierrors.IsNotFound(err) && !apierrors.IsConflict(err):
-				errs = append(errs, err)
-			}
+		if reason == "" {
+			return nil
 		}
-		if options.Continue = list.Continue; options.Continue == "" {
-			return errors.Join(errs...)
+		err = requests.Delete(ctx, request.Name, *metav1.NewRVDeletionPrecondition(request.ResourceVersion))
+		if err == nil {
+			klog.FromContext(ctx).V(2).Info("Deleted a certificate signing request", "request", request.Name, "reason", reason)
 		}
-	}
+		return work.Settled(err)
+	})
 }
 
 // over says why a request is deleted; empty if it stays.

@@ -9,7 +9,6 @@ package legacytoken
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -19,7 +18,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/klog/v2"
 
@@ -39,18 +37,14 @@ const (
 	trackedSince = "since"
 	lastUsed     = "kubernetes.io/legacy-token-last-used"
 	invalidSince = "kubernetes.io/legacy-token-invalid-since"
-	page         = 500
 )
 
 // New returns the controller: a function that works until its context ends.
 func New(server work.Server) func(context.Context) {
 	return func(ctx context.Context) {
-		wait.UntilWithContext(ctx, func(ctx context.Context) {
-			c := cleaner{client: server.Client, now: time.Now().UTC(), mounted: map[string]sets.Set[string]{}}
-			if err := c.clean(ctx); err != nil && ctx.Err() == nil {
-				klog.FromContext(ctx).Error(err, "Could not clean up all tokens that nobody uses, trying again tomorrow")
-			}
-		}, interval)
+		work.Again(ctx, interval, "Could not clean up all tokens that nobody uses", func(ctx context.Context) error {
+			return cleaner{client: server.Client, now: time.Now().UTC(), mounted: map[string]sets.Set[string]{}}.clean(ctx)
+		})
 	}
 }
 
@@ -67,23 +61,13 @@ func (c cleaner) clean(ctx context.Context) error {
 	if err != nil || !long {
 		return err
 	}
-	options := metav1.ListOptions{FieldSelector: "type=" + string(corev1.SecretTypeServiceAccountToken), Limit: page}
-	var errs []error
-	for {
-		list, err := c.client.CoreV1().Secrets("").List(ctx, options)
-		if err != nil {
-			return errors.Join(append(errs, err)...)
+	tokens := metav1.ListOptions{FieldSelector: "type=" + string(corev1.SecretTypeServiceAccountToken)}
+	return work.EachListed(ctx, c.client.CoreV1().Secrets("").List, tokens, func(secret *corev1.Secret) error {
+		if err := c.look(ctx, secret); err != nil {
+			return fmt.Errorf("secret %s/%s: %w", secret.Namespace, secret.Name, err)
 		}
-		for i := range list.Items {
-			secret := &list.Items[i]
-			if err := c.look(ctx, secret); err != nil {
-				errs = append(errs, fmt.Errorf("secret %s/%s: %w", secret.Namespace, secret.Name, err))
-			}
-		}
-		if options.Continue = list.Continue; options.Continue == "" {
-			return errors.Join(errs...)
-		}
-	}
+		return nil
+	})
 }
 
 // trackedLong says whether uses are written down for long enough that a token without
@@ -135,7 +119,7 @@ func (c cleaner) look(ctx context.Context, secret *corev1.Secret) error {
 	if err == nil {
 		klog.FromContext(ctx).Info("Deleted a secret with a token that nobody uses", "secret", klog.KObj(secret), "lastUsed", secret.Labels[lastUsed], "invalidSince", since)
 	}
-	return settled(err)
+	return work.Settled(err)
 }
 
 // mark says that the token of a secret is invalid.
@@ -150,7 +134,7 @@ func (c cleaner) mark(ctx context.Context, secret *corev1.Secret) error {
 	if err == nil {
 		klog.FromContext(ctx).Info("Marked a token that nobody uses as invalid", "secret", klog.KObj(secret), "lastUsed", secret.Labels[lastUsed])
 	}
-	return settled(err)
+	return work.Settled(err)
 }
 
 // generated says whether a secret was made for its account, which then lists it, and not
@@ -184,12 +168,4 @@ func (c cleaner) isMounted(ctx context.Context, secret *corev1.Secret) (bool, er
 		c.mounted[secret.Namespace] = names
 	}
 	return names.Has(secret.Name), nil
-}
-
-// settled leaves out errors of a write that mean that the secret has changed, or is gone.
-func settled(err error) error {
-	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
 }

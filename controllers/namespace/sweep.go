@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/pager"
 	"k8s.io/klog/v2"
 
 	"github.com/stoa-project/stoa/controllers/catalog"
@@ -80,24 +81,13 @@ func (c *controller) search(ctx context.Context) error {
 			}
 			return meta.EachListItem(list, look)
 		}
-		options := metav1.ListOptions{Limit: page}
-		for {
-			list, err := c.metadata.Resource(r.GroupVersionResource).List(ctx, options)
-			if unserved(err) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			for i := range list.Items {
-				if err := look(&list.Items[i]); err != nil {
-					return err
-				}
-			}
-			if options.Continue = list.Continue; list.Continue == "" {
-				return nil
-			}
+		pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			return c.metadata.Resource(r.GroupVersionResource).List(ctx, options)
+		})
+		if err := pages.EachListItem(ctx, metav1.ListOptions{}, look); !unserved(err) {
+			return err
 		}
+		return nil
 	})
 }
 

@@ -13,7 +13,6 @@ import (
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	apiquota "k8s.io/apiserver/pkg/quota/v1"
 	"k8s.io/client-go/tools/cache"
@@ -23,6 +22,7 @@ import (
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
 	"github.com/stoa-project/stoa/controllers/work"
 	tenancylisters "github.com/stoa-project/stoa/generated/listers/tenancy/v1"
+	"github.com/stoa-project/stoa/registry/tenancy/members"
 )
 
 // NewTenants returns the controller of the quotas of tenants: a function that works until
@@ -160,15 +160,13 @@ func (s *tenants) get(ctx context.Context, key string) (*account, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.server.Metadata.Resource(corev1.SchemeGroupVersion.WithResource("namespaces")).List(ctx, metav1.ListOptions{
-		LabelSelector: labels.Set{tenancy.TenantLabel: key}.String(),
-	})
+	list, err := members.List(ctx, s.server.Metadata, key)
 	if err != nil {
 		return nil, err
 	}
 	out := &account{quota: quota.OfTenant(tenant, ""), tenant: tenant}
-	for i := range list.Items {
-		out.namespaces = append(out.namespaces, list.Items[i].Name)
+	for i := range list {
+		out.namespaces = append(out.namespaces, list[i].Name)
 	}
 	return out, nil
 }

@@ -10,17 +10,16 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	tenancyadmission "github.com/stoa-project/stoa/admission/tenancy"
 	"github.com/stoa-project/stoa/apis/tenancy"
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
 	"github.com/stoa-project/stoa/controllers/work"
+	"github.com/stoa-project/stoa/registry/tenancy/members"
 )
 
 const (
@@ -132,15 +131,13 @@ func (c *controller) tellLimits(t *tenancyv1.Tenant) {
 // count returns the names of the namespaces of a tenant, in order, and how many there are
 // with those that other servers have counted and not stored.
 func (c *controller) count(ctx context.Context, tenant *tenancyv1.Tenant) ([]string, tally, error) {
-	list, err := c.metadata.Resource(corev1.SchemeGroupVersion.WithResource("namespaces")).List(ctx, metav1.ListOptions{
-		LabelSelector: labels.Set{tenancy.TenantLabel: tenant.Name}.String(),
-	})
+	list, err := members.List(ctx, c.metadata, tenant.Name)
 	if err != nil {
 		return nil, tally{}, err
 	}
-	names := make([]string, len(list.Items))
-	for i := range list.Items {
-		names[i] = list.Items[i].Name
+	names := make([]string, len(list))
+	for i := range list {
+		names[i] = list[i].Name
 	}
 	slices.Sort(names)
 	c.lock.Lock()
@@ -148,7 +145,7 @@ func (c *controller) count(ctx context.Context, tenant *tenancyv1.Tenant) ([]str
 	if c.tallies == nil {
 		return names, tally{count: int32(len(names))}, nil
 	}
-	return names, c.tallies[tenant.Name].look(tenant.Status.Namespaces.Count, list.Items, time.Now(), c.request), nil
+	return names, c.tallies[tenant.Name].look(tenant.Status.Namespaces.Count, list, time.Now(), c.request), nil
 }
 
 func remaining(names []string) string {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -75,11 +74,8 @@ func (c *controller) clean(ctx context.Context, key string) error {
 	}
 	// It may have been replaced since the informer saw it.
 	err = c.client.CoreV1().Secrets(secret.Namespace).Delete(ctx, secret.Name, *metav1.NewPreconditionDeleteOptions(string(secret.UID)))
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-		return nil
-	}
 	if err == nil {
 		klog.FromContext(ctx).V(2).Info("Deleted an expired bootstrap token", "secret", klog.KObj(secret))
 	}
-	return err
+	return work.Settled(err)
 }

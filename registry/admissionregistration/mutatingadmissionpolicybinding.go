@@ -9,6 +9,7 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/stoa-project/stoa/apis/admissionregistration"
 	"github.com/stoa-project/stoa/apis/admissionregistration/validation"
@@ -22,38 +23,20 @@ func MutatingAdmissionPolicyBindings() kind.Kind {
 		Kind: "MutatingAdmissionPolicyBinding", Plural: "mutatingadmissionpolicybindings", Categories: []string{"api-extensions"},
 		ClusterScoped: true,
 		Spec:          kind.PartOf(func(b *binding) *admissionregistrationv1.MutatingAdmissionPolicyBindingSpec { return &b.Spec }),
-		StrategyFor: func(server kind.Server) (kind.Strategy[binding], error) {
-			params := newParameters(server)
-			kindOf := func(ctx context.Context, name string) (*admissionregistrationv1.ParamKind, error) {
-				client, err := params.client()
-				if err != nil {
-					return nil, err
-				}
-				found, err := client.AdmissionregistrationV1().MutatingAdmissionPolicies().Get(ctx, name, metav1.GetOptions{})
+		StrategyFor: bindingRules[binding]{
+			validate: func(b *binding) field.ErrorList {
+				return validation.ValidateMutatingAdmissionPolicyBinding((*admissionregistrationv1.MutatingAdmissionPolicyBinding)(b))
+			},
+			refers: func(b *binding) (string, reference) { return b.Name, reference{b.Spec.PolicyName, b.Spec.ParamRef} },
+			verb:   verbFor,
+			kindOf: func(ctx context.Context, client kubernetes.Interface, policy string) (*admissionregistrationv1.ParamKind, error) {
+				found, err := client.AdmissionregistrationV1().MutatingAdmissionPolicies().Get(ctx, policy, metav1.GetOptions{})
 				if err != nil {
 					return nil, err
 				}
 				return found.Spec.ParamKind, nil
-			}
-			check := func(ctx context.Context, obj, old *binding) field.ErrorList {
-				errs := validation.ValidateMutatingAdmissionPolicyBinding((*admissionregistrationv1.MutatingAdmissionPolicyBinding)(obj))
-				before := reference{}
-				if old == nil {
-					errs = append(errs, notStatic(obj.Name)...)
-				} else {
-					before = reference{old.Spec.PolicyName, old.Spec.ParamRef}
-				}
-				if len(errs) > 0 {
-					return errs
-				}
-				return params.mayRefer(ctx, reference{obj.Spec.PolicyName, obj.Spec.ParamRef}, before, verbFor(obj.Spec.ParamRef), kindOf)
-			}
-			return kind.Strategy[binding]{
-				Validate:       func(ctx context.Context, obj *binding) field.ErrorList { return check(ctx, obj, nil) },
-				ValidateUpdate: check,
-				Warnings:       func(_ context.Context, obj, old *binding) []string { return warnOfStatic(obj.Name, old == nil) },
-			}, nil
-		},
+			},
+		}.strategyFor,
 		Columns: []kind.Column[binding]{
 			kind.Name[binding](),
 			{Name: "PolicyName", Description: "PolicyName indicates the policy definition which the policy binding binded to",
@@ -63,13 +46,4 @@ func MutatingAdmissionPolicyBindings() kind.Kind {
 			kind.Age[binding](),
 		},
 	})
-}
-
-// verbFor is what somebody must be allowed to do with parameters: to get one, or to list
-// those that are selected.
-func verbFor(ref *admissionregistrationv1.ParamRef) string {
-	if ref != nil && ref.Name == "" {
-		return "list"
-	}
-	return "get"
 }

@@ -10,13 +10,10 @@ import (
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/authentication/user"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/client-go/metadata"
 	clientrest "k8s.io/client-go/rest"
 	"k8s.io/client-go/util/retry"
@@ -26,6 +23,7 @@ import (
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
 	typedtenancyv1 "github.com/stoa-project/stoa/generated/clientset/versioned/typed/tenancy/v1"
 	"github.com/stoa-project/stoa/registry/tenancy/journal"
+	"github.com/stoa-project/stoa/registry/tenancy/members"
 )
 
 const (
@@ -71,7 +69,7 @@ func (r *projectREST) mayJoin(ctx context.Context, who user.Info, tenant, namesp
 	switch {
 	case owns && !known.Suspended:
 		return nil
-	case r.uses(ctx, who, tenant):
+	case members.MayUse(ctx, r.authorizer, who, tenant):
 		if known == nil {
 			return notOfTenant(namespace, "there is no tenant %q", tenant)
 		}
@@ -81,16 +79,6 @@ func (r *projectREST) mayJoin(ctx context.Context, who user.Info, tenant, namesp
 	}
 	// Others cannot tell a tenant that is not there from one that is not theirs.
 	return notOfTenant(namespace, "user %q does not own the tenant %q", who.GetName(), tenant)
-}
-
-// uses says whether a user has the verb that lets him have namespaces belong to a tenant
-// that he does not own.
-func (r *projectREST) uses(ctx context.Context, who user.Info, tenant string) bool {
-	decision, _, _ := r.authorizer.Authorize(ctx, authorizer.AttributesRecord{
-		User: who, Verb: "use", Name: tenant, ResourceRequest: true,
-		APIGroup: tenancy.GroupName, APIVersion: "*", Resource: "tenants",
-	})
-	return decision == authorizer.DecisionAllow
 }
 
 func notOfTenant(namespace, format string, args ...any) error {
@@ -130,17 +118,17 @@ func (r *projectREST) takeSlot(ctx context.Context, tenant, namespace string, dr
 			return nil
 		}
 		// The tenant was read first: whoever reserved before is in it, or has created.
-		members, err := r.members(ctx, tenant)
+		there, err := r.members(ctx, tenant)
 		if err != nil {
 			return err
 		}
 		slots := readSlots(now)
 		for name := range slots {
-			if _, there := members[name]; there {
+			if _, made := there[name]; made {
 				delete(slots, name)
 			}
 		}
-		if len(members)+len(slots) >= int(*limit) {
+		if len(there)+len(slots) >= int(*limit) {
 			return notOfTenant(namespace, "the tenant %q has all the %d namespaces that it may have", tenant, *limit)
 		}
 		if dry {
@@ -175,15 +163,13 @@ func (r *projectREST) members(ctx context.Context, tenant string) (map[string]st
 	if err != nil {
 		return nil, apierrors.NewInternalError(err)
 	}
-	list, err := client.Resource(corev1.SchemeGroupVersion.WithResource("namespaces")).List(ctx, metav1.ListOptions{
-		LabelSelector: labels.Set{tenancy.TenantLabel: tenant}.String(),
-	})
+	list, err := members.List(ctx, client, tenant)
 	if err != nil {
 		return nil, ofProject(err, "")
 	}
 	out := map[string]struct{}{}
-	for i := range list.Items {
-		out[list.Items[i].Name] = struct{}{}
+	for i := range list {
+		out[list[i].Name] = struct{}{}
 	}
 	return out, nil
 }

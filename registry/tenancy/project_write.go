@@ -34,6 +34,7 @@ import (
 	"github.com/stoa-project/stoa/apis/tenancy"
 	"github.com/stoa-project/stoa/apis/tenancy/validation"
 	"github.com/stoa-project/stoa/registry/tenancy/journal"
+	"github.com/stoa-project/stoa/registry/tenancy/members"
 )
 
 const (
@@ -241,7 +242,7 @@ func (r *projectREST) active(ctx context.Context, who user.Info, project *tenanc
 		return nil
 	}
 	tenant, err := r.journal.Tenant(ctx, project.Spec.Tenant)
-	if err != nil || tenant == nil || !tenant.Suspended || r.uses(ctx, who, project.Spec.Tenant) {
+	if err != nil || tenant == nil || !tenant.Suspended || members.MayUse(ctx, r.authorizer, who, project.Spec.Tenant) {
 		return err
 	}
 	return apierrors.NewForbidden(tenancy.Resource(projects), project.Name,
