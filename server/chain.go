@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 
 	crdserver "k8s.io/apiextensions-apiserver/pkg/apiserver"
@@ -28,6 +29,7 @@ import (
 
 	"github.com/stoa-project/stoa/registry/core"
 	"github.com/stoa-project/stoa/registry/kind"
+	"github.com/stoa-project/stoa/server/extremes"
 	"github.com/stoa-project/stoa/server/host"
 	"github.com/stoa-project/stoa/server/openapi"
 )
@@ -73,7 +75,9 @@ func (a *assembly) build(ctx context.Context) (front *genericapiserver.GenericAP
 	}()
 	chain := a.config.BuildHandlerChainFunc
 	a.chain = func(handler http.Handler, config *genericapiserver.Config) http.Handler {
-		return chain(withoutSecrets(handler, a.options.types.codecs), config)
+		codecs := a.options.types.codecs
+		checked := extremes.Patches(handler, config.MaxRequestBodyBytes, a.typeOf, codecs)
+		return chain(withoutSecrets(checked, codecs), config)
 	}
 	a.config.BuildHandlerChainFunc = passOn
 	a.config.AggregatedDiscoveryGroupManager = aggregated.NewResourceManager("apis") // one for all
@@ -115,6 +119,24 @@ func (a *assembly) build(ctx context.Context) (front *genericapiserver.GenericAP
 	}
 	a.publish(front, &config)
 	return front, nil
+}
+
+// typeOf returns the type of a resource of the own groups; nil if it is not one.
+func (a *assembly) typeOf(resource schema.GroupVersionResource) reflect.Type {
+	store, ok := a.stores[resource.Group][resource.Version][resource.Resource]
+	if !ok {
+		return nil
+	}
+	scheme := a.options.types.scheme
+	kinds, _, err := scheme.ObjectKinds(store.New())
+	if err != nil {
+		return nil
+	}
+	obj, err := scheme.New(resource.GroupVersion().WithKind(kinds[0].Kind))
+	if err != nil {
+		return nil
+	}
+	return reflect.TypeOf(obj)
 }
 
 // passOn is the handler chain of a server that gets its requests from another one,

@@ -49,6 +49,7 @@ import (
 	"github.com/stoa-project/stoa/registry/storage"
 	"github.com/stoa-project/stoa/registry/storagemigration"
 	"github.com/stoa-project/stoa/registry/tenancy"
+	"github.com/stoa-project/stoa/server/extremes"
 )
 
 // DefaultGroups returns the built-in API groups.
@@ -224,6 +225,7 @@ func (a *assembly) installGroups(s *genericapiserver.GenericAPIServer, config *g
 				mixed.Insert(genericapiserver.APIGroupPrefix + "/" + g.Name + "/" + v)
 			}
 		}
+		info.NegotiatedSerializer = extremes.Serializer(info.NegotiatedSerializer, types.scheme)
 		info.VersionedResourcesStorageMap, err = g.Storage(types.scheme, server, config.MergedResourceConfig.ResourceEnabled)
 		if err != nil {
 			return err

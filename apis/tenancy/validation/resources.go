@@ -28,23 +28,8 @@ func validateQuota(list corev1.ResourceList, path *field.Path) field.ErrorList {
 			continue
 		}
 		errs = append(errs, corevalidation.ValidateResourceQuantityValue(name, list[name], key)...)
-		errs = append(errs, validateSize(list[name], key)...)
 	}
 	return errs
-}
-
-// maxDigits is how many digits before the point a quantity may have.
-const maxDigits = 18
-
-// validateSize judges how large a quantity is. To compare one like 1e999999999 with
-// another takes a processor for hours.
-func validateSize(quantity resource.Quantity, path *field.Path) field.ErrorList {
-	amount := quantity.DeepCopy()
-	exact := amount.AsDec()
-	if exact.Sign() != 0 && len(exact.UnscaledBig().String())-int(exact.Scale()) > maxDigits {
-		return field.ErrorList{field.Invalid(path, quantity.String(), "must be less than 1e18")}
-	}
-	return nil
 }
 
 // validateAmounts judges what is used, or what one object may use.
