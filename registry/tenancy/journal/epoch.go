@@ -427,6 +427,9 @@ func (e *epoch) await(ctx context.Context, w waiter) error {
 	case <-e.done:
 		return apierrors.NewInternalError(errors.Join(errors.New("projects are not followed any more"), e.err))
 	case <-ctx.Done():
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.waiters = slices.DeleteFunc(e.waiters, func(other waiter) bool { return other.reached == w.reached })
 		return apierrors.NewTimeoutError("the projects are not up to date yet", retrySeconds)
 	}
 }

@@ -174,11 +174,17 @@ func (j *Journal) reach(ctx context.Context, f Freshness) (*epoch, error) {
 			return e, err
 		}
 	}
-	if revision == 0 {
-		if revision, err = j.config.Sources[0].Revision(ctx); err != nil {
+	if !e.loose && (revision == 0 || revision > e.now()) {
+		current, err := j.config.Sources[0].Revision(ctx)
+		if err != nil {
 			return nil, apierrors.NewInternalError(fmt.Errorf("ask for the current revision: %w", err))
 		}
-		return e, e.wait(ctx, revision)
+		if revision > current { // nobody has it from a server, and to wait for it would be to ask for ever
+			return nil, storage.NewTooLargeResourceVersionError(revision, current, retrySeconds)
+		}
+		if revision == 0 {
+			return e, e.wait(ctx, current)
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

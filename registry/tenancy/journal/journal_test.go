@@ -4,11 +4,14 @@
 package journal_test
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apiserver/pkg/storage"
 
 	"github.com/stoa-project/stoa/registry/tenancy/journal"
 )
@@ -65,5 +68,56 @@ func TestIdle(t *testing.T) {
 		ask(2)
 		pass(2 * time.Minute)
 		follows("at the end", 0)
+	})
+}
+
+// TestFuture refuses a revision that there is not yet, and does not go on to ask for it. One who does not wait
+// any more keeps nobody from what there is.
+func TestFuture(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHistory()
+		h.put(namespaceNamed("n1"))
+		var asked atomic.Int64
+		var slow atomic.Bool
+		sources := h.sources()
+		for _, source := range sources {
+			progress := source.Progress
+			source.Progress = func(ctx context.Context) error {
+				asked.Add(1)
+				if slow.Load() {
+					return nil
+				}
+				return progress(ctx)
+			}
+		}
+		j := journal.New(journal.Config{Sources: sources, IdleAfter: 24 * time.Hour})
+		defer j.Close()
+		root := (&observer{person: person{"root", []string{"system:masters"}}}).who()
+		if _, _, err := j.List(t.Context(), root, journal.Freshness{}); err != nil {
+			t.Fatal(err)
+		}
+		before := asked.Load()
+		for _, f := range []journal.Freshness{{Revision: 1 << 62}, {Revision: 1 << 62, Exact: true}} {
+			if _, _, err := j.List(t.Context(), root, f); !storage.IsTooLargeResourceVersion(err) {
+				t.Errorf("list: %v", err)
+			}
+		}
+		<-time.After(time.Hour)
+		if after := asked.Load(); after != before {
+			t.Errorf("asked how far the sources are %d times more", after-before)
+		}
+
+		slow.Store(true)
+		h.other()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, _, err := j.List(ctx, root, journal.Freshness{}); !apierrors.IsTimeout(err) {
+			t.Errorf("list while nobody tells: %v", err)
+		}
+		slow.Store(false)
+		if _, _, err := j.List(t.Context(), root, journal.Freshness{}); err != nil {
+			t.Errorf("list once they tell: %v", err)
+		}
 	})
 }
