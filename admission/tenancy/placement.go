@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apiserver/pkg/admission"
@@ -62,7 +62,7 @@ func (p *plugin) placed(ctx context.Context, a admission.Attributes, tenant *ten
 		return err
 	}
 	for i, t := range pod.Spec.Tolerations {
-		if slices.ContainsFunc(old.Tolerations, func(o corev1.Toleration) bool { return apiequality.Semantic.DeepEqual(o, t) }) || strings.HasPrefix(t.Key, "node.kubernetes.io/") {
+		if slices.ContainsFunc(old.Tolerations, func(o corev1.Toleration) bool { return apiequality.Semantic.DeepEqual(o, t) }) || slices.Contains(conditions(), t.Key) {
 			continue
 		}
 		if kept, err := p.kept(tenant, t); err != nil {
@@ -91,6 +91,9 @@ func (p *plugin) onNode(ctx context.Context, a admission.Attributes, pod *core.P
 		return nil
 	}
 	node, err := p.client.CoreV1().Nodes().Get(ctx, pod.Spec.NodeName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return admission.NewForbidden(a, notForTenant(pod))
+	}
 	if err != nil {
 		return admission.NewForbidden(a, fmt.Errorf("spec.nodeName: %w", err))
 	}
@@ -102,10 +105,23 @@ func (p *plugin) onNode(ctx context.Context, a admission.Attributes, pod *core.P
 		if kept, err := p.kept(tenant, needs); err != nil {
 			return err
 		} else if kept {
-			return admission.NewForbidden(a, fmt.Errorf("spec.nodeName: %q is kept for another tenant", node.Name))
+			return admission.NewForbidden(a, notForTenant(pod))
 		}
 	}
 	return nil
+}
+
+// notForTenant is the same for a node of others and for none.
+func notForTenant(pod *core.Pod) error {
+	return fmt.Errorf("spec.nodeName: %q is kept for another tenant, or is no node", pod.Spec.NodeName)
+}
+
+// conditions are the taints by which Kubernetes says how a node is. They keep it for nobody.
+func conditions() []string {
+	return []string{
+		corev1.TaintNodeNotReady, corev1.TaintNodeUnreachable, corev1.TaintNodeUnschedulable, corev1.TaintNodeMemoryPressure, corev1.TaintNodeDiskPressure,
+		corev1.TaintNodeNetworkUnavailable, corev1.TaintNodePIDPressure, corev1.TaintNodeOutOfService,
+	}
 }
 
 // kept says whether a toleration opens nodes that are kept for another tenant, and not

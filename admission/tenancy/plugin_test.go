@@ -34,7 +34,7 @@ import (
 const label = "tenancy.stoa.dev/tenant"
 
 // tenants are those of all tests: orange has machines and room, full has neither, still
-// is suspended and going is being deleted. Olga owns all but purple, which is paul's.
+// is suspended and going is being deleted. Olga owns all but gold and purple.
 func tenants() []runtime.Object {
 	tenant := func(name, owner string) *tenancyv1.Tenant {
 		out := &tenancyv1.Tenant{ObjectMeta: metav1.ObjectMeta{Name: name}}
@@ -59,7 +59,9 @@ func tenants() []runtime.Object {
 	still.Spec.Suspended = true
 	going := tenant("going", "olga")
 	going.DeletionTimestamp = &metav1.Time{Time: time.Unix(0, 0)}
-	return []runtime.Object{orange, full, still, going, tenant("purple", "paul")}
+	gold := tenant("gold", "gina")
+	gold.Spec.Placement.Tolerations = []corev1.Toleration{{Key: "node.kubernetes.io/gold", Operator: corev1.TolerationOpExists}}
+	return []runtime.Object{orange, full, still, going, gold, tenant("purple", "paul")}
 }
 
 func dedicated(to string) corev1.Toleration {

@@ -134,12 +134,15 @@ func (c *Certificate) Run(ctx context.Context, _ int) {
 			fallthrough
 		case err == nil:
 			wait, before = c.config.Interval, ""
-		case err.Error() != before && ctx.Err() == nil:
-			logger.Error(err, "Could not tell the host cluster who signs the serving certificate, trying again")
-			before = err.Error()
-			wait = soonest
 		default:
+			if err.Error() != before && ctx.Err() == nil {
+				logger.Error(err, "Could not tell the host cluster who signs the serving certificate, trying again")
+			}
 			wait = min(2*wait, c.config.Interval) //nolint:mnd // double
+			if before == "" {
+				wait = soonest
+			}
+			before = err.Error()
 		}
 		select {
 		case <-ctx.Done():
