@@ -5,6 +5,7 @@ package resourcequota
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -88,14 +89,21 @@ func (a *accessor) UpdateQuotaStatus(q *corev1.ResourceQuota) error {
 	return conflict
 }
 
-// lock has one worker at a time charge a tenant: they would all try again but one.
+// lock has one worker at a time charge a tenant: they would all try again but one. They
+// do if it takes too long.
 func (a *accessor) lock(quotas []corev1.ResourceQuota) (unlock func()) {
-	for i := range quotas {
-		if name := quota.TenantOf(quotas[i].Name); name != "" {
-			return a.tenants.charging.Lock(name)
-		}
+	free := func() {}
+	i := slices.IndexFunc(quotas, func(q corev1.ResourceQuota) bool { return quota.TenantOf(q.Name) != "" })
+	if i < 0 {
+		return free
 	}
-	return func() {}
+	ctx, cancel := a.begin()
+	defer cancel()
+	unlock, err := a.tenants.charging.Lock(ctx, quota.TenantOf(quotas[i].Name))
+	if err != nil {
+		return free
+	}
+	return unlock
 }
 
 // contention is how a tenant is charged that others charge on another server.

@@ -24,6 +24,7 @@ import (
 	"github.com/stoa-project/stoa/generated/clientset/versioned"
 	"github.com/stoa-project/stoa/generated/informers/externalversions"
 	tenancylisters "github.com/stoa-project/stoa/generated/listers/tenancy/v1"
+	"github.com/stoa-project/stoa/registry/tenancy/locks"
 )
 
 // Tenants gives the plugin access to tenants, whose quotas hold for all their namespaces.
@@ -51,7 +52,7 @@ func (i Tenants) Initialize(to admission.Interface) {
 
 // tenants charges the quotas of tenants. Nil has none.
 type tenants struct {
-	charging   quota.Locks // by tenant
+	charging   locks.ByName // by tenant
 	own        versioned.Interface
 	client     kubernetes.Interface
 	all        tenancylisters.TenantLister

@@ -95,7 +95,11 @@ func contention() wait.Backoff {
 // join says whether the user may give a namespace to a tenant, and counts it. The write
 // holds for the version that was read: of two servers that count at once, one tries again.
 func (p *plugin) join(ctx context.Context, a admission.Attributes, name string) error {
-	defer p.counting.Lock(name)() // of all requests at once, all but one would try again
+	unlock, err := p.counting.Lock(ctx, name) // of all requests at once, all but one would try again
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	api := p.own.TenancyV1().Tenants()
 	return retry.RetryOnConflict(contention(), func() error {
 		tenant, err := api.Get(ctx, name, metav1.GetOptions{})

@@ -30,6 +30,7 @@ import (
 	"github.com/stoa-project/stoa/generated/clientset/versioned"
 	"github.com/stoa-project/stoa/generated/informers/externalversions"
 	tenancylisters "github.com/stoa-project/stoa/generated/listers/tenancy/v1"
+	"github.com/stoa-project/stoa/registry/tenancy/locks"
 )
 
 // PluginName is what --enable-admission-plugins calls it.
@@ -60,7 +61,7 @@ type plugin struct {
 	client        kubernetes.Interface
 	namespaces    corelisters.NamespaceLister
 	authorizer    authorizer.Authorizer
-	counting      quota.Locks // by tenant
+	counting      locks.ByName // by tenant
 }
 
 var (

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -23,6 +22,7 @@ import (
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
 	typedtenancyv1 "github.com/stoa-project/stoa/generated/clientset/versioned/typed/tenancy/v1"
 	"github.com/stoa-project/stoa/registry/tenancy/journal"
+	"github.com/stoa-project/stoa/registry/tenancy/locks"
 	"github.com/stoa-project/stoa/registry/tenancy/members"
 )
 
@@ -43,19 +43,7 @@ const (
 // does, it counts those of projects with all others.
 type tenantSlots struct {
 	config *clientrest.Config
-	locks  sync.Map // of tenant names: a channel that holds one token while somebody creates
-}
-
-// lock waits for its turn and returns what ends it.
-func (s *tenantSlots) lock(ctx context.Context, tenant string) (func(), error) {
-	value, _ := s.locks.LoadOrStore(tenant, make(chan struct{}, 1))
-	turn := value.(chan struct{})
-	select {
-	case turn <- struct{}{}:
-		return func() { <-turn }, nil
-	case <-ctx.Done():
-		return nil, apierrors.NewTimeoutError("others create projects of the tenant", 1)
-	}
+	turns  locks.ByName // by tenant
 }
 
 // mayJoin says whether a user may create a project of a tenant: he owns it, and it is not
@@ -88,7 +76,7 @@ func notOfTenant(namespace, format string, args ...any) error {
 // takeSlot checks that there is room for a namespace of a tenant. What it returns must be
 // called when the namespace is created, or is not.
 func (r *projectREST) takeSlot(ctx context.Context, tenant, namespace string, dry bool) (func(), error) {
-	unlock, err := r.tenants.lock(ctx, tenant)
+	unlock, err := r.tenants.turns.Lock(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
