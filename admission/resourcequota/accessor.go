@@ -35,7 +35,7 @@ const (
 type accessor struct {
 	client  kubernetes.Interface
 	quotas  corelisters.ResourceQuotaLister
-	tenants *tenants // nil: there are none
+	tenants *limits // nil: there are none
 	drained <-chan struct{}
 	// written are quotas as they were charged, until the informer knows them.
 	written *lru.Cache

@@ -14,16 +14,14 @@ import (
 	apiquota "k8s.io/apiserver/pkg/quota/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/utils/lru"
 
-	"github.com/stoa-project/stoa/admission/namespaces"
 	"github.com/stoa-project/stoa/admission/quota"
+	"github.com/stoa-project/stoa/admission/tenants"
 	"github.com/stoa-project/stoa/apis/tenancy"
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
 	"github.com/stoa-project/stoa/generated/clientset/versioned"
 	"github.com/stoa-project/stoa/generated/informers/externalversions"
-	tenancylisters "github.com/stoa-project/stoa/generated/listers/tenancy/v1"
 	"github.com/stoa-project/stoa/registry/tenancy/locks"
 )
 
@@ -44,50 +42,31 @@ func (i Tenants) Initialize(to admission.Interface) {
 		return
 	}
 	all, of := i.Informers.Tenancy().V1().Tenants(), i.Namespaces.Core().V1().Namespaces()
-	p.quotas.tenants = &tenants{
-		own: i.Client, client: i.Core, all: all.Lister(), namespaces: of.Lister(), written: lru.New(remembered), charges: p.charges,
+	p.quotas.tenants = &limits{
+		tenants: tenants.Reader{Lister: all.Lister(), Client: i.Client, NamespaceLister: of.Lister(), NamespacesClient: i.Core},
+		written: lru.New(remembered), charges: p.charges,
 	}
 	p.synced = append(p.synced, all.Informer().HasSynced, of.Informer().HasSynced)
 }
 
-// tenants charges the quotas of tenants. Nil has none.
-type tenants struct {
-	charging   locks.ByName // by tenant
-	own        versioned.Interface
-	client     kubernetes.Interface
-	all        tenancylisters.TenantLister
-	namespaces corelisters.NamespaceLister
-	charges    *quota.Charges
-	written    *lru.Cache
+// limits charges the quotas of tenants. Nil has none.
+type limits struct {
+	charging locks.ByName // by tenant
+	tenants  tenants.Reader
+	charges  *quota.Charges
+	written  *lru.Cache
 }
 
 // limiting returns the tenant that limits what a namespace uses; nil if none does.
-func (t *tenants) limiting(ctx context.Context, namespace string) (*tenancyv1.Tenant, error) {
+func (t *limits) limiting(ctx context.Context, namespace string) (*tenancyv1.Tenant, error) {
 	if t == nil {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	of, err := namespaces.Get(ctx, t.namespaces, t.client, namespace)
-	if apierrors.IsNotFound(err) {
-		return nil, nil //nolint:nilnil // that it is not there is for others to say
-	}
-	if err != nil {
+	tenant, err := t.tenants.Of(ctx, namespace)
+	if err != nil || tenant == nil {
 		return nil, err
 	}
-	name, has := of.Labels[tenancy.TenantLabel]
-	if !has {
-		return nil, nil //nolint:nilnil // there is none
-	}
-	tenant, err := t.all.Get(name)
-	if apierrors.IsNotFound(err) {
-		tenant, err = t.own.TenancyV1().Tenants().Get(ctx, name, metav1.GetOptions{})
-	}
-	if apierrors.IsNotFound(err) {
-		return nil, nil //nolint:nilnil // deleted in spite of the namespace, which is free then
-	}
-	if err != nil {
-		return nil, err
-	}
-	if tenant = newest(t.written, name, tenant); len(tenant.Spec.Quota.Hard) == 0 {
+	if tenant = newest(t.written, tenant.Name, tenant); len(tenant.Spec.Quota.Hard) == 0 {
 		return nil, nil //nolint:nilnil // it limits nothing
 	}
 	return tenant, nil
@@ -104,16 +83,16 @@ func asRead(tenant *tenancyv1.Tenant, namespace string) *corev1.ResourceQuota {
 // charge adds to what a tenant uses. The write holds for the version that was read. If
 // others were faster and there is room nevertheless, it is added to theirs; if there is
 // not, that is a conflict, and the evaluator looks again.
-func (t *tenants) charge(ctx context.Context, name string, charged *corev1.ResourceQuota) error {
+func (t *limits) charge(ctx context.Context, name string, charged *corev1.ResourceQuota) error {
 	more := apiquota.RemoveZeros(apiquota.SubtractWithNonNegativeResult(charged.Status.Used, charged.Spec.Hard))
-	tenant, err := t.all.Get(name)
+	tenant, err := t.tenants.Lister.Get(name)
 	if err == nil {
 		tenant = newest(t.written, name, tenant)
 	}
 	full := false
 	err = again(func() error {
 		if tenant == nil || err != nil {
-			if tenant, err = t.own.TenancyV1().Tenants().Get(ctx, name, metav1.GetOptions{}); err != nil {
+			if tenant, err = t.tenants.Client.TenancyV1().Tenants().Get(ctx, name, metav1.GetOptions{}); err != nil {
 				return err
 			}
 			t.written.Add(name, tenant)
@@ -125,7 +104,7 @@ func (t *tenants) charge(ctx context.Context, name string, charged *corev1.Resou
 		}
 		wanted := tenant.DeepCopy()
 		wanted.Status.QuotaUsed = used
-		now, err := t.own.TenancyV1().Tenants().UpdateStatus(ctx, wanted, metav1.UpdateOptions{FieldManager: quota.Manager})
+		now, err := t.tenants.Client.TenancyV1().Tenants().UpdateStatus(ctx, wanted, metav1.UpdateOptions{FieldManager: quota.Manager})
 		if err != nil {
 			tenant = nil
 			return err

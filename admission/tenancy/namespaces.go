@@ -46,11 +46,8 @@ func (p *plugin) namespace(ctx context.Context, a admission.Attributes) error {
 		return nil
 	}
 	if wasOf && isOf && before == after {
-		tenant, err := p.tenants.Get(before)
-		if apierrors.IsNotFound(err) || err == nil && !tenant.Spec.Suspended {
-			return nil
-		}
-		if err != nil {
+		tenant, err := p.tenants.Get(ctx, before)
+		if err != nil || tenant == nil {
 			return err
 		}
 		return p.active(ctx, a, tenant)
@@ -77,7 +74,7 @@ func labelOf(obj any) (tenant string, has bool) {
 
 // leave says whether the user may take a namespace from a tenant.
 func (p *plugin) leave(ctx context.Context, a admission.Attributes, name string) error {
-	tenant, err := p.own.TenancyV1().Tenants().Get(ctx, name, metav1.GetOptions{})
+	tenant, err := p.tenants.Client.TenancyV1().Tenants().Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil // nobody is asked
 	}
@@ -100,7 +97,7 @@ func (p *plugin) join(ctx context.Context, a admission.Attributes, name string) 
 		return err
 	}
 	defer unlock()
-	api := p.own.TenancyV1().Tenants()
+	api := p.tenants.Client.TenancyV1().Tenants()
 	return retry.RetryOnConflict(contention(), func() error {
 		tenant, err := api.Get(ctx, name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {

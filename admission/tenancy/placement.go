@@ -80,7 +80,7 @@ func (p *plugin) onNode(ctx context.Context, a admission.Attributes, pod *core.P
 	if a.GetOperation() != admission.Create || pod.Spec.NodeName == "" {
 		return nil
 	}
-	all, err := p.tenants.List(labels.Everything())
+	all, err := p.tenants.Lister.List(labels.Everything())
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (p *plugin) onNode(ctx context.Context, a admission.Attributes, pod *core.P
 	if !placed {
 		return nil
 	}
-	node, err := p.client.CoreV1().Nodes().Get(ctx, pod.Spec.NodeName, metav1.GetOptions{})
+	node, err := p.tenants.NamespacesClient.CoreV1().Nodes().Get(ctx, pod.Spec.NodeName, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return admission.NewForbidden(a, notForTenant(pod))
 	}
@@ -127,7 +127,7 @@ func conditions() []string {
 // kept says whether a toleration opens nodes that are kept for another tenant, and not
 // for the pod's own too. Which one is not told: tenants need not know each other.
 func (p *plugin) kept(own *tenancyv1.Tenant, t corev1.Toleration) (bool, error) {
-	all, err := p.tenants.List(labels.Everything())
+	all, err := p.tenants.Lister.List(labels.Everything())
 	if err != nil {
 		return false, err
 	}

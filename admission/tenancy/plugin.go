@@ -13,23 +13,20 @@ import (
 	"fmt"
 	"io"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/admission/initializer"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	corelisters "k8s.io/client-go/listers/core/v1"
 
-	"github.com/stoa-project/stoa/admission/namespaces"
 	"github.com/stoa-project/stoa/admission/quota"
+	"github.com/stoa-project/stoa/admission/tenants"
 	"github.com/stoa-project/stoa/apis/core"
 	"github.com/stoa-project/stoa/apis/tenancy"
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
 	"github.com/stoa-project/stoa/generated/clientset/versioned"
 	"github.com/stoa-project/stoa/generated/informers/externalversions"
-	tenancylisters "github.com/stoa-project/stoa/generated/listers/tenancy/v1"
 	"github.com/stoa-project/stoa/registry/tenancy/locks"
 )
 
@@ -45,9 +42,8 @@ type Initializer struct {
 // Initialize implements admission.PluginInitializer.
 func (i Initializer) Initialize(to admission.Interface) {
 	if p, ok := to.(*plugin); ok {
-		p.own = i.Client
-		tenants := i.Informers.Tenancy().V1().Tenants()
-		p.tenants, p.tenantsSynced = tenants.Lister(), tenants.Informer().HasSynced
+		all := i.Informers.Tenancy().V1().Tenants()
+		p.tenants.Client, p.tenants.Lister, p.tenantsSynced = i.Client, all.Lister(), all.Informer().HasSynced
 	}
 }
 
@@ -55,11 +51,8 @@ type plugin struct {
 	*admission.Handler
 
 	charges       *quota.Charges
-	own           versioned.Interface
-	tenants       tenancylisters.TenantLister
+	tenants       tenants.Reader
 	tenantsSynced func() bool
-	client        kubernetes.Interface
-	namespaces    corelisters.NamespaceLister
 	authorizer    authorizer.Authorizer
 	counting      locks.ByName // by tenant
 }
@@ -82,12 +75,14 @@ func Register(plugins *admission.Plugins, charges *quota.Charges) {
 }
 
 // SetExternalKubeClientSet implements WantsExternalKubeClientSet.
-func (p *plugin) SetExternalKubeClientSet(client kubernetes.Interface) { p.client = client }
+func (p *plugin) SetExternalKubeClientSet(client kubernetes.Interface) {
+	p.tenants.NamespacesClient = client
+}
 
 // SetExternalKubeInformerFactory implements WantsExternalKubeInformerFactory.
 func (p *plugin) SetExternalKubeInformerFactory(factory informers.SharedInformerFactory) {
 	all := factory.Core().V1().Namespaces()
-	p.namespaces = all.Lister()
+	p.tenants.NamespaceLister = all.Lister()
 	p.SetReadyFunc(func() bool { return all.Informer().HasSynced() && p.tenantsSynced() })
 }
 
@@ -96,7 +91,7 @@ func (p *plugin) SetAuthorizer(a authorizer.Authorizer) { p.authorizer = a }
 
 // ValidateInitialization implements admission.InitializationValidator.
 func (p *plugin) ValidateInitialization() error {
-	if p.own == nil || p.client == nil || p.namespaces == nil || p.authorizer == nil {
+	if p.tenants.Client == nil || p.tenants.NamespacesClient == nil || p.tenants.NamespaceLister == nil || p.authorizer == nil {
 		return errors.New("missing a client, informers or the authorizer of " + PluginName)
 	}
 	return nil
@@ -152,24 +147,9 @@ func (p *plugin) of(ctx context.Context, a admission.Attributes) (*tenancyv1.Ten
 	if !p.WaitForReady() {
 		return nil, admission.NewForbidden(a, errors.New("not yet ready to handle request"))
 	}
-	namespace, err := namespaces.Get(ctx, p.namespaces, p.client, a.GetNamespace())
-	switch {
-	case apierrors.IsNotFound(err):
-		return nil, nil //nolint:nilnil // that it is not there is for others to say
-	case err != nil:
+	tenant, err := p.tenants.Of(ctx, a.GetNamespace())
+	if err != nil {
 		return nil, apierrors.NewInternalError(err)
 	}
-	return p.tenant(namespace)
-}
-
-func (p *plugin) tenant(namespace *corev1.Namespace) (*tenancyv1.Tenant, error) {
-	name, has := namespace.Labels[tenancy.TenantLabel]
-	if !has {
-		return nil, nil //nolint:nilnil // as above
-	}
-	tenant, err := p.tenants.Get(name)
-	if apierrors.IsNotFound(err) { // deleted in spite of the namespace, which is free then
-		return nil, nil //nolint:nilnil // as above
-	}
-	return tenant, err
+	return tenant, nil
 }

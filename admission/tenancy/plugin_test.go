@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -69,8 +70,14 @@ func dedicated(to string) corev1.Toleration {
 }
 
 // start starts the plugin with namespaces that are called as their tenants, one without
-// a tenant, one of a tenant that is gone, and two nodes.
+// a tenant, one of a tenant that is gone, one of a tenant that is to come, and two nodes.
 func start(t *testing.T) (*admissiontest.Plugin, *fake.Clientset) {
+	t.Helper()
+	client := fake.NewClientset(tenants()...)
+	return startWith(t, client), client
+}
+
+func startWith(t *testing.T, client *fake.Clientset) *admissiontest.Plugin {
 	t.Helper()
 	objects := []runtime.Object{
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "free"}},
@@ -81,10 +88,9 @@ func start(t *testing.T) (*admissiontest.Plugin, *fake.Clientset) {
 		},
 		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "machine-2"}},
 	}
-	for _, name := range []string{"orange", "full", "still", "going", "purple"} {
+	for _, name := range []string{"orange", "full", "still", "going", "purple", "late"} {
 		objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{label: name}}})
 	}
-	client := fake.NewClientset(tenants()...)
 	factory := externalversions.NewSharedInformerFactory(client, 0)
 	p := admissiontest.Start(t, func(plugins *admission.Plugins) { tenancyadmission.Register(plugins, &quota.Charges{}) }, admissiontest.Plugin{
 		Objects: objects,
@@ -95,7 +101,7 @@ func start(t *testing.T) (*admissiontest.Plugin, *fake.Clientset) {
 	})
 	factory.Start(t.Context().Done())
 	factory.WaitForCacheSync(t.Context().Done())
-	return p, client
+	return p
 }
 
 func as(name string, groups ...string) user.Info {
@@ -239,6 +245,32 @@ func TestSuspended(t *testing.T) {
 			admissiontest.Check(t, p.Do(t.Context(), request(tc.change)), tc.want)
 		})
 	}
+}
+
+// What holds for a tenant holds from the first request on, also if the informer does not
+// know it yet.
+func TestInformerIsLate(t *testing.T) {
+	t.Parallel()
+	client := fake.NewClientset(tenants()...)
+	client.PrependWatchReactor("tenants", func(clienttesting.Action) (bool, watch.Interface, error) { return true, watch.NewFake(), nil })
+	p := startWith(t, client)
+	late := &tenancyv1.Tenant{ObjectMeta: metav1.ObjectMeta{Name: "late"}}
+	late.Spec.Placement.NodeSelector = map[string]string{"dedicated": "late"}
+	late.Spec.Suspended = true
+	if err := client.Tracker().Add(late); err != nil {
+		t.Fatal(err)
+	}
+	const suspended = ` is forbidden: tenant "late" is suspended: nothing can be changed in its namespaces`
+	placed := pod(corev1.PodSpec{})
+	request := admissiontest.Request{Resource: corev1.SchemeGroupVersion.WithResource("pods"), Namespace: "late", Obj: placed, User: as("olga")}
+	admissiontest.Check(t, p.Do(t.Context(), request), `pods "x"`+suspended)
+	request.User = as("root")
+	admissiontest.Check(t, p.Do(t.Context(), request), "")
+	if got := placed.Spec.NodeSelector["dedicated"]; got != "late" {
+		t.Errorf("placed on %q", got)
+	}
+	request = admissiontest.Request{Resource: corev1.SchemeGroupVersion.WithResource("namespaces"), Obj: namespace("late"), Old: namespace("late"), User: as("olga")}
+	admissiontest.Check(t, p.Do(t.Context(), request), `namespaces "x"`+suspended)
 }
 
 // A count that somebody else wrote meanwhile is read again.
