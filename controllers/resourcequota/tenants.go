@@ -14,6 +14,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"k8s.io/apimachinery/pkg/util/sets"
 	apiquota "k8s.io/apiserver/pkg/quota/v1"
 	"k8s.io/client-go/tools/cache"
 
@@ -31,14 +33,23 @@ func NewTenants(server work.Server) func(context.Context) {
 	all, namespaces := server.TenancyInformers.Tenancy().V1().Tenants(), server.Informers.Core().V1().Namespaces()
 	ofTenants, ofNamespaces := all.Informer(), namespaces.Informer()
 	return func(ctx context.Context) {
-		s := &tenants{server: server, known: all.Lister(), raised: map[string][]raise{}, late: map[string]late{}}
+		s := &tenants{
+			server: server, known: all.Lister(), raised: map[string][]raise{}, late: map[string]late{},
+			heard: map[string]string{}, ahead: sets.Set[string]{},
+		}
 		c := newController(server, TenantName, s)
+		hear := func(tenant *tenancyv1.Tenant) {
+			if s.hear(tenant) {
+				c.queue.Add(tenant.Name)
+			}
+		}
 		c.queue.Listen(ofTenants, cache.ResourceEventHandlerDetailedFuncs{
 			AddFunc: func(obj any, initial bool) {
 				if tenant, ok := obj.(*tenancyv1.Tenant); ok && limits(tenant) {
 					if initial {
 						s.charged(tenant.Name, "")
 					}
+					hear(tenant)
 					c.queue.Add(tenant.Name)
 				}
 			},
@@ -51,13 +62,17 @@ func NewTenants(server work.Server) func(context.Context) {
 				if rises(before, now) {
 					s.charged(now.Name, now.ResourceVersion)
 				}
+				hear(now)
 				if !apiequality.Semantic.DeepEqual(before.Spec.Quota, now.Spec.Quota) {
 					c.queue.Add(now.Name)
 				}
 			},
 			DeleteFunc: work.Each(func(obj any) {
-				if tenant, ok := obj.(*tenancyv1.Tenant); ok && limits(tenant) {
-					c.queue.Add(tenant.Name)
+				if tenant, ok := obj.(*tenancyv1.Tenant); ok {
+					s.forget(tenant.Name)
+					if limits(tenant) {
+						c.queue.Add(tenant.Name)
+					}
 				}
 			}).OnDelete,
 		})
@@ -113,6 +128,10 @@ type tenants struct {
 	lock   sync.Mutex
 	raised map[string][]raise // by tenant
 	late   map[string]late    // by tenant
+	// heard is the newest version of each tenant that handlers were told of, and ahead are
+	// the tenants that were read in a newer one.
+	heard map[string]string
+	ahead sets.Set[string]
 }
 
 var _ store = (*tenants)(nil)
@@ -142,6 +161,38 @@ func (s *tenants) charged(tenant, version string) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	s.raised[tenant] = append(slices.DeleteFunc(s.raised[tenant], s.past), raise{version, time.Now()})
+}
+
+// hear notes a version that handlers were told of. It returns true once a version is known
+// that was waited for.
+func (s *tenants) hear(tenant *tenancyv1.Tenant) bool {
+	if s.server.Alone || !limits(tenant) {
+		return false
+	}
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.heard[tenant.Name] = tenant.ResourceVersion
+	waited := s.ahead.Has(tenant.Name)
+	s.ahead.Delete(tenant.Name)
+	return waited
+}
+
+// forget forgets a tenant that is gone.
+func (s *tenants) forget(tenant string) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	delete(s.heard, tenant)
+	s.ahead.Delete(tenant)
+}
+
+// told says whether handlers were told of a version, and so of every raise before it.
+func (s *tenants) told(tenant *tenancyv1.Tenant) bool {
+	heard, ok := s.heard[tenant.Name]
+	if !ok || heard == tenant.ResourceVersion {
+		return ok
+	}
+	order, err := resourceversion.CompareResourceVersion(heard, tenant.ResourceVersion)
+	return err == nil && order >= 0
 }
 
 func (s *tenants) past(r raise) bool {
@@ -188,20 +239,25 @@ func (s *tenants) put(ctx context.Context, a *account, status corev1.ResourceQuo
 }
 
 // guard implements store. What is charged by another server is there as soon as late has
-// passed, or never will be.
+// passed, or never will be. Of a version that handlers were not told of yet nobody knows
+// whose charges are in it: it is looked at when they are.
 func (s *tenants) guard(key string, a *account, usage corev1.ResourceList) (corev1.ResourceList, time.Duration) {
 	if s.server.Alone {
 		return usage, 0
 	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
+	names, used := apiquota.ResourceNames(usage), a.quota.Status.Used
+	if !s.told(a.tenant) {
+		s.ahead.Insert(key)
+		return apiquota.Max(usage, apiquota.Mask(used, names)), s.server.RequestTimeout
+	}
 	s.raised[key] = slices.DeleteFunc(s.raised[key], s.past)
 	if len(s.raised[key]) == 0 {
 		delete(s.raised, key)
 		delete(s.late, key)
 		return usage, 0
 	}
-	names, used := apiquota.ResourceNames(usage), a.quota.Status.Used
 	before, ok := s.late[key]
 	if ok && before.uid == a.quota.UID && before.passed() {
 		// What was charged since may or may not have been counted.

@@ -5,6 +5,8 @@ package resourcequota_test
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
 	metadatafake "k8s.io/client-go/metadata/fake"
+	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/stoa-project/stoa/admission/quota"
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
@@ -219,5 +222,43 @@ func TestTenantOfTwoServers(t *testing.T) {
 		l.charge("4", "9")
 		l.remove("m", "c")
 		l.uses("charged by this server", "t", "0")
+	})
+}
+
+// What another server has charged counts as soon as it is read, also if the informer is
+// late.
+func TestTenantOfTwoServersInformerIsLate(t *testing.T) {
+	t.Parallel()
+	govern(t, false, func(l *land) {
+		pass(2 * time.Minute)
+		var late atomic.Bool
+		var mutex sync.Mutex
+		var written []string
+		ahead := l.tenant("t")
+		ahead.ResourceVersion = "7"
+		ahead.Status.QuotaUsed = corev1.ResourceList{"count/configmaps": resource.MustParse("5")}
+		l.own.PrependReactor("get", "tenants", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return late.Load(), ahead.DeepCopy(), nil
+		})
+		l.own.PrependReactor("update", "tenants", func(action clienttesting.Action) (bool, runtime.Object, error) {
+			tenant := action.(clienttesting.UpdateAction).GetObject().(*tenancyv1.Tenant)
+			used := tenant.Status.QuotaUsed["count/configmaps"]
+			mutex.Lock()
+			defer mutex.Unlock()
+			written = append(written, used.String())
+			return late.Load(), tenant, nil
+		})
+		late.Store(true)
+		l.remove("n", "a")
+		mutex.Lock()
+		if len(written) > 0 {
+			l.Errorf("%q used was written before the informer was told", written)
+		}
+		mutex.Unlock()
+		late.Store(false)
+		l.charge("5", "7")
+		l.uses("the informer is told", "t", "5")
+		pass(2 * time.Minute)
+		l.uses("the request is over", "t", "2")
 	})
 }
