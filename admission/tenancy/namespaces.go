@@ -97,6 +97,9 @@ func (p *plugin) join(ctx context.Context, a admission.Attributes, name string) 
 		return err
 	}
 	defer unlock()
+	if !a.IsDryRun() { // before the tenant is read: whoever deletes it later waits for this
+		p.charges.Add(ctx, Key(name))
+	}
 	api := p.tenants.Client.TenancyV1().Tenants()
 	return retry.RetryOnConflict(contention(), func() error {
 		tenant, err := api.Get(ctx, name, metav1.GetOptions{})
@@ -119,7 +122,6 @@ func (p *plugin) join(ctx context.Context, a admission.Attributes, name string) 
 		case a.IsDryRun():
 			return nil
 		}
-		p.charges.Add(ctx, Key(name))
 		tenant.Status.Namespaces.Count++
 		_, err = api.UpdateStatus(ctx, tenant, metav1.UpdateOptions{})
 		return err

@@ -4,6 +4,7 @@
 package tenancy_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -74,10 +75,10 @@ func dedicated(to string) corev1.Toleration {
 func start(t *testing.T) (*admissiontest.Plugin, *fake.Clientset) {
 	t.Helper()
 	client := fake.NewClientset(tenants()...)
-	return startWith(t, client), client
+	return startWith(t, client, &quota.Charges{}), client
 }
 
-func startWith(t *testing.T, client *fake.Clientset) *admissiontest.Plugin {
+func startWith(t *testing.T, client *fake.Clientset, charges *quota.Charges) *admissiontest.Plugin {
 	t.Helper()
 	objects := []runtime.Object{
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "free"}},
@@ -92,7 +93,7 @@ func startWith(t *testing.T, client *fake.Clientset) *admissiontest.Plugin {
 		objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{label: name}}})
 	}
 	factory := externalversions.NewSharedInformerFactory(client, 0)
-	p := admissiontest.Start(t, func(plugins *admission.Plugins) { tenancyadmission.Register(plugins, &quota.Charges{}) }, admissiontest.Plugin{
+	p := admissiontest.Start(t, func(plugins *admission.Plugins) { tenancyadmission.Register(plugins, charges) }, admissiontest.Plugin{
 		Objects: objects,
 		More:    tenancyadmission.Initializer{Client: client, Informers: factory},
 		Allow: func(a authorizer.Attributes) bool {
@@ -200,6 +201,44 @@ func TestNamespacesAreCounted(t *testing.T) {
 	}
 }
 
+// A request that gives a namespace to a tenant is known before it reads the tenant, with a
+// limit or without: the tenant may be deleted meanwhile.
+func TestRequestsAreKnown(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		tenant, owner string
+		dry, want     bool
+	}{
+		"without a limit": {tenant: "purple", owner: "paul", want: true},
+		"with a limit":    {tenant: "orange", owner: "olga", want: true},
+		"a dry run":       {tenant: "purple", owner: "paul", dry: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client, charges := fake.NewClientset(tenants()...), &quota.Charges{}
+			p := startWith(t, client, charges)
+			over, reads := make(chan struct{}), 0
+			client.PrependReactor("get", "tenants", func(clienttesting.Action) (bool, runtime.Object, error) {
+				if reads++; charges.After(func() { close(over) }, "tenants/"+tc.tenant) != tc.want {
+					t.Errorf("known when the tenant is read: %t, want %t", !tc.want, tc.want)
+				}
+				return false, nil, nil
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			request := admissiontest.Request{Resource: corev1.SchemeGroupVersion.WithResource("namespaces"), Obj: namespace(tc.tenant), User: as(tc.owner), DryRun: tc.dry}
+			admissiontest.Check(t, p.Do(ctx, request), "")
+			if reads != 1 {
+				t.Fatalf("%d reads", reads)
+			}
+			cancel()
+			if tc.want {
+				<-over
+			}
+		})
+	}
+}
+
 // In the namespaces of a suspended tenant nothing is written, whatever it is and however.
 func TestSuspended(t *testing.T) {
 	t.Parallel()
@@ -253,7 +292,7 @@ func TestInformerIsLate(t *testing.T) {
 	t.Parallel()
 	client := fake.NewClientset(tenants()...)
 	client.PrependWatchReactor("tenants", func(clienttesting.Action) (bool, watch.Interface, error) { return true, watch.NewFake(), nil })
-	p := startWith(t, client)
+	p := startWith(t, client, &quota.Charges{})
 	late := &tenancyv1.Tenant{ObjectMeta: metav1.ObjectMeta{Name: "late"}}
 	late.Spec.Placement.NodeSelector = map[string]string{"dedicated": "late"}
 	late.Spec.Suspended = true

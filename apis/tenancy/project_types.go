@@ -14,6 +14,11 @@ const (
 	// SuspendedLabel is on the namespaces of a tenant that is suspended, in a host whose
 	// policy goes by it. Its value is the name of the tenant.
 	SuspendedLabel = GroupName + "/suspended"
+	// MetadataAnnotation is on the namespaces that have labels or annotations from a tenant,
+	// and goes with them. Its value is the name of the tenant. It gives nobody anything.
+	MetadataAnnotation = GroupName + "/metadata-of"
+	// NamespacesFinalizer keeps a tenant until its namespaces are gone.
+	NamespacesFinalizer = GroupName + "/namespaces"
 	// DisplayNameAnnotation holds the display name of the project that a namespace is.
 	DisplayNameAnnotation = GroupName + "/display-name"
 	// ProjectAnnotation of a namespace says that it was created as a project.

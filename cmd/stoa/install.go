@@ -142,7 +142,9 @@ func newUninstallCommand() *cobra.Command {
 		Use:   "uninstall",
 		Short: "Take a server in aggregated mode away from a cluster, with its data",
 		Long: "Deletes everything that install makes, however it was called, and waits until it is gone. The volume with the data of\n" +
-			"the embedded etcd is deleted too. What is in an external etcd, or in the data folder of a server outside, stays.",
+			"the embedded etcd is deleted too. What is in an external etcd, or in the data folder of a server outside, stays.\n" +
+			"Delete tenants and grants before: their deletion waits for the controllers of the server, which take away what they\n" +
+			"wrote into the cluster.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cluster, err := i.cluster(cmd.OutOrStdout())

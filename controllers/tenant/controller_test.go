@@ -5,6 +5,7 @@ package tenant_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +27,78 @@ import (
 
 var namespaces = corev1.SchemeGroupVersion.WithResource("namespaces")
 
+// land is what the controller sees, in the time of a bubble.
+type land struct {
+	*testing.T
+	client   *fake.Clientset
+	metadata *metadatafake.FakeMetadataClient
+	own      *tenancyfake.Clientset
+}
+
+// known is the tenant t as the server stores it.
+func known() *tenancyv1.Tenant {
+	return &tenancyv1.Tenant{ObjectMeta: metav1.ObjectMeta{Name: "t", Finalizers: []string{"tenancy.stoa.dev/namespaces"}}}
+}
+
+// govern runs the controller on a server, which is alone or not, with a tenant; nil: none.
+func govern(t *testing.T, alone bool, first *tenancyv1.Tenant, test func(l *land)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		scheme := metadatafake.NewTestScheme()
+		if err := metav1.AddMetaToScheme(scheme); err != nil {
+			t.Fatal(err)
+		}
+		l := &land{T: t, client: fake.NewClientset(), metadata: metadatafake.NewSimpleMetadataClient(scheme), own: tenancyfake.NewClientset()}
+		if first != nil {
+			if err := l.own.Tracker().Add(first); err != nil {
+				t.Fatal(err)
+			}
+		}
+		server := work.Server{
+			Client: l.client, Metadata: l.metadata, Informers: informers.NewSharedInformerFactory(l.client, 0), Charges: &quota.Charges{},
+			Tenancy: l.own, TenancyInformers: externalversions.NewSharedInformerFactory(l.own, 0), Alone: alone, RequestTimeout: time.Minute,
+		}
+		do := tenant.New(server)
+		ctx, cancel := context.WithCancel(t.Context())
+		server.Informers.StartWithContext(ctx)
+		server.TenancyInformers.StartWithContext(ctx)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			do(ctx)
+		}()
+		synctest.Wait()
+		test(l)
+		cancel()
+		<-ended
+		server.Informers.Shutdown()
+		server.TenancyInformers.Shutdown()
+	})
+}
+
+// create makes a namespace of the tenant.
+func (l *land) create(name string) {
+	l.Helper()
+	meta := metav1.ObjectMeta{Name: name, UID: types.UID(name), Labels: map[string]string{"tenancy.stoa.dev/tenant": "t"}}
+	known := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: meta}
+	if err := l.metadata.Tracker().Create(namespaces, known, ""); err != nil {
+		l.Fatal(err)
+	}
+	if _, err := l.client.CoreV1().Namespaces().Create(l.Context(), &corev1.Namespace{ObjectMeta: meta}, metav1.CreateOptions{}); err != nil {
+		l.Fatal(err)
+	}
+}
+
+func (l *land) tenant() *tenancyv1.Tenant {
+	l.Helper()
+	synctest.Wait()
+	out, err := l.own.TenancyV1().Tenants().Get(l.Context(), "t", metav1.GetOptions{})
+	if err != nil {
+		l.Fatal(err)
+	}
+	return out
+}
+
 // TestCount has namespaces come that admission has counted before, here or on another
 // server, and some that never come.
 func TestCount(t *testing.T) {
@@ -41,69 +114,81 @@ func TestCount(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				scheme := metadatafake.NewTestScheme()
-				if err := metav1.AddMetaToScheme(scheme); err != nil {
-					t.Fatal(err)
-				}
-				client, metadata := fake.NewClientset(), metadatafake.NewSimpleMetadataClient(scheme)
-				own := tenancyfake.NewClientset(&tenancyv1.Tenant{ObjectMeta: metav1.ObjectMeta{Name: "t", Finalizers: []string{"tenancy.stoa.dev/namespaces"}}})
-				server := work.Server{
-					Client: client, Metadata: metadata, Informers: informers.NewSharedInformerFactory(client, 0), Charges: &quota.Charges{},
-					Tenancy: own, TenancyInformers: externalversions.NewSharedInformerFactory(own, 0), Alone: tc.alone, RequestTimeout: time.Minute,
-				}
-				do := tenant.New(server)
-				ctx, cancel := context.WithCancel(t.Context())
-				server.Informers.StartWithContext(ctx)
-				server.TenancyInformers.StartWithContext(ctx)
-				ended := make(chan struct{})
-				go func() {
-					defer close(ended)
-					do(ctx)
-				}()
-				create := func(name string) {
-					t.Helper()
-					meta := metav1.ObjectMeta{Name: name, UID: types.UID(name), Labels: map[string]string{"tenancy.stoa.dev/tenant": "t"}}
-					known := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: meta}
-					if err := metadata.Tracker().Create(namespaces, known, ""); err != nil {
-						t.Fatal(err)
-					}
-					if _, err := client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: meta}, metav1.CreateOptions{}); err != nil {
-						t.Fatal(err)
-					}
-				}
-				get := func() *tenancyv1.Tenant {
-					t.Helper()
-					synctest.Wait()
-					out, err := own.TenancyV1().Tenants().Get(ctx, "t", metav1.GetOptions{})
-					if err != nil {
-						t.Fatal(err)
-					}
-					return out
-				}
+			govern(t, tc.alone, known(), func(l *land) {
 				check := func(when string, want int32) {
 					t.Helper()
-					if got := get().Status.Namespaces.Count; got != want {
+					if got := l.tenant().Status.Namespaces.Count; got != want {
 						t.Errorf("%s: %d, want %d", when, got, want)
 					}
 				}
-				create("first")
+				l.create("first")
 				check("one", 1)
-				counted := get()
+				counted := l.tenant()
 				counted.Status.Namespaces.Count += 3
-				if _, err := own.TenancyV1().Tenants().UpdateStatus(ctx, counted, metav1.UpdateOptions{}); err != nil {
+				if _, err := l.own.TenancyV1().Tenants().UpdateStatus(l.Context(), counted, metav1.UpdateOptions{}); err != nil {
 					t.Fatal(err)
 				}
 				check("three are counted", tc.counts[0])
-				create("second")
+				l.create("second")
 				check("one has come", tc.counts[1])
 				<-time.After(time.Minute) // of the bubble
 				check("the others never come", tc.counts[2])
-				cancel()
-				<-ended
-				server.Informers.Shutdown()
-				server.TenancyInformers.Shutdown()
 			})
 		})
 	}
+}
+
+// A tenant that is deleted stays until the namespace is there that another server has
+// counted, or its request is over.
+func TestDeletion(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		alone bool
+		want  string // what the condition says at first; empty: the tenant may go
+	}{
+		"alone":       {true, ""},
+		"two servers": {false, "waits until namespaces are there, or their requests over, that another server has counted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			going := known()
+			going.DeletionTimestamp = &metav1.Time{Time: time.Unix(0, 0)}
+			going.Status.Namespaces.Count = 1
+			govern(t, tc.alone, going, func(l *land) {
+				got := ""
+				if now := l.tenant(); len(now.Finalizers) > 0 {
+					got = now.Status.Conditions[0].Message
+				}
+				if got != tc.want {
+					t.Errorf("at first %q, want %q", got, tc.want)
+				}
+				<-time.After(2 * time.Minute) // of the bubble
+				if now := l.tenant(); len(now.Finalizers) > 0 {
+					t.Errorf("later: %+v", now)
+				}
+			})
+		})
+	}
+}
+
+// Namespaces leave while the first tenant comes.
+func TestFirstTenant(t *testing.T) {
+	t.Parallel()
+	govern(t, true, nil, func(l *land) {
+		for i := range 20 {
+			name := fmt.Sprint("n", i)
+			l.create(name)
+			if i == 10 {
+				if _, err := l.own.TenancyV1().Tenants().Create(l.Context(), known(), metav1.CreateOptions{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := l.client.CoreV1().Namespaces().Update(l.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.UpdateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if phase := l.tenant().Status.Phase; phase != tenancyv1.TenantActive {
+			t.Errorf("phase %q", phase)
+		}
+	})
 }

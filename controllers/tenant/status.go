@@ -23,8 +23,6 @@ import (
 )
 
 const (
-	// finalizer keeps a tenant until its namespaces are gone.
-	finalizer = tenancy.GroupName + "/namespaces"
 	// terminating is the condition that says what a deletion waits for.
 	terminating = "Terminating"
 	// limited is the condition that says what of a tenant is not in force behind a host.
@@ -54,14 +52,14 @@ func (c *controller) syncTenant(ctx context.Context, name string) error {
 		return err
 	}
 	t := known.DeepCopy()
-	kept := slices.Contains(t.Finalizers, finalizer)
+	kept := slices.Contains(t.Finalizers, tenancy.NamespacesFinalizer)
 	switch {
-	case t.DeletionTimestamp == nil && !kept:
-		t.Finalizers = append(t.Finalizers, finalizer)
+	case t.DeletionTimestamp == nil && !kept: // somebody took it away
+		t.Finalizers = append(t.Finalizers, tenancy.NamespacesFinalizer)
 		_, err = api.Update(ctx, t, metav1.UpdateOptions{FieldManager: manager})
 		return again(err) // the change comes here
-	case t.DeletionTimestamp != nil && kept && len(names) == 0:
-		t.Finalizers = slices.DeleteFunc(t.Finalizers, func(f string) bool { return f == finalizer })
+	case t.DeletionTimestamp != nil && kept && now.count == 0:
+		t.Finalizers = slices.DeleteFunc(t.Finalizers, func(f string) bool { return f == tenancy.NamespacesFinalizer })
 		_, err = api.Update(ctx, t, metav1.UpdateOptions{FieldManager: manager})
 		return again(err)
 	}
@@ -149,6 +147,9 @@ func (c *controller) count(ctx context.Context, tenant *tenancyv1.Tenant) ([]str
 }
 
 func remaining(names []string) string {
+	if len(names) == 0 {
+		return "waits until namespaces are there, or their requests over, that another server has counted"
+	}
 	more := ""
 	if len(names) > shown {
 		more = fmt.Sprintf(" and %d more", len(names)-shown)

@@ -68,8 +68,12 @@ func Tenants() kind.Kind {
 
 // prepareTenant stores the phase that reading would default to: otherwise the next
 // write without a change would store it, and count as one. A new tenant uses nothing, so
-// that its quota holds at once.
+// that its quota holds at once. It is kept from the start on for as long as it has
+// namespaces, also if the controller does not look at it before it is deleted.
 func prepareTenant(_ context.Context, obj, old *tenancy.Tenant) {
+	if old == nil && !slices.Contains(obj.Finalizers, tenancy.NamespacesFinalizer) {
+		obj.Finalizers = append(obj.Finalizers, tenancy.NamespacesFinalizer)
+	}
 	if old == nil && len(obj.Spec.Quota.Hard) > 0 {
 		obj.Status.QuotaUsed = corev1.ResourceList{}
 		for name, hard := range obj.Spec.Quota.Hard {

@@ -112,9 +112,11 @@ spec:
 			Patch:  `metadata: {annotations: {tenancy.stoa.dev/v1-fields: "{}"}}`,
 			Errors: []string{`metadata.annotations[tenancy.stoa.dev/v1-fields]: Invalid value: "{}": is reserved: in v1alpha1 it must hold what the server wrote there, in other versions it must not be set`},
 		}},
-		Columns:    []string{"Name", "Phase", "Namespaces", "Age", "Display Name", "Owners", "Quota"},
-		Selectors:  map[string]bool{"spec.suspended=false": true, "spec.suspended=true": false, "status.phase=Active": true, "status.phase!=Active": false},
-		ShortNames: []string{"tn"},
+		Columns:      []string{"Name", "Phase", "Namespaces", "Age", "Display Name", "Owners", "Quota"},
+		Selectors:    map[string]bool{"spec.suspended=false": true, "spec.suspended=true": false, "status.phase=Active": true, "status.phase!=Active": false},
+		ShortNames:   []string{"tn"},
+		KeepsDeleted: true, // until the controller has looked at its namespaces
+		Name:         func(name string) string { return name + "-v1" },
 	})
 }
 
@@ -156,9 +158,11 @@ spec:
 			Patch:  `spec: {networkIsolation: Full}`,
 			Errors: []string{`spec.networkIsolation: Unsupported value: "Full": supported values: "None", "Tenant"`},
 		}},
-		Columns:    []string{"Name", "Phase", "Namespaces", "Age", "Display Name", "Owners", "Quota"},
-		Selectors:  map[string]bool{"spec.suspended=false": true, "status.phase=Active": true},
-		ShortNames: []string{"tn"},
+		Columns:      []string{"Name", "Phase", "Namespaces", "Age", "Display Name", "Owners", "Quota"},
+		Selectors:    map[string]bool{"spec.suspended=false": true, "status.phase=Active": true},
+		ShortNames:   []string{"tn"},
+		KeepsDeleted: true, // until the controller has looked at its namespaces
+		Name:         func(name string) string { return name + "-v1alpha1" },
 	})
 }
 

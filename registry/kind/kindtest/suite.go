@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
@@ -147,6 +148,9 @@ func (k *tester) create(t *testing.T, name string) *unstructured.Unstructured {
 func (k *tester) cleanup(t *testing.T, name string) {
 	t.Cleanup(func() {
 		_ = k.client.Delete(contextWithoutCancel(t), name, background())
+		if k.KeepsDeleted { // tests of another version list those of this one
+			_, _ = k.client.Patch(contextWithoutCancel(t), name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+		}
 	})
 }
 
