@@ -62,9 +62,11 @@ type controller struct {
 	lock    sync.Mutex
 	tallies map[string]tally // of tenants; nil if no other server counts
 
-	// children are the objects with the label, from the first tenant on.
-	begin    sync.Once
+	// children are the objects with the label, from the first tenant on. begun is closed
+	// when they are watched.
 	children metadatainformer.SharedInformerFactory
+	begin    sync.Once
+	begun    chan struct{}
 }
 
 // New returns the controller: a function that works until its context ends. The
@@ -79,6 +81,10 @@ func New(server work.Server) func(context.Context) {
 		c := &controller{
 			client: server.Client, own: server.Tenancy, metadata: server.Metadata, charges: server.Charges, behind: server.Behind,
 			tenants: tenants.Lister(), namespaces: ofNamespaces, names: namespaces.Lister(), request: server.RequestTimeout,
+			children: metadatainformer.NewFilteredSharedInformerFactory(server.Metadata, 0, metav1.NamespaceAll, func(o *metav1.ListOptions) {
+				o.LabelSelector = tenancy.TenantLabel
+			}),
+			begun: make(chan struct{}),
 		}
 		if !server.Alone {
 			c.tallies = map[string]tally{}
@@ -98,9 +104,7 @@ func New(server work.Server) func(context.Context) {
 		all.Go(func() { c.ofTenants.Run(ctx) })
 		all.Go(func() { c.within.Run(ctx) })
 		all.Wait()
-		if c.children != nil {
-			c.children.Shutdown()
-		}
+		c.children.Shutdown()
 	}
 }
 
@@ -163,11 +167,21 @@ func (c *controller) moved(old, obj any) {
 	}
 }
 
-// watch begins to watch what the namespaces of tenants have got.
+// watch begins to watch what the namespaces of tenants have got. What is there has to go if
+// its namespace has left the tenant while no controller ran: all others are looked at
+// already.
 func (c *controller) watch(ctx context.Context) {
-	c.children = metadatainformer.NewFilteredSharedInformerFactory(c.metadata, 0, metav1.NamespaceAll, func(o *metav1.ListOptions) {
-		o.LabelSelector = tenancy.TenantLabel
-	})
+	defer close(c.begun)
+	leave := func(obj any) {
+		of, ok := obj.(metav1.Object)
+		if !ok {
+			return
+		}
+		namespace, err := c.names.Get(of.GetNamespace())
+		if err != nil || namespace.Labels[tenancy.TenantLabel] != of.GetLabels()[tenancy.TenantLabel] {
+			c.within.Add(of.GetNamespace())
+		}
+	}
 	mend := func(obj any) {
 		if of, ok := obj.(metav1.Object); ok {
 			c.within.Add(of.GetNamespace())
@@ -175,6 +189,7 @@ func (c *controller) watch(ctx context.Context) {
 	}
 	for _, kind := range kinds() {
 		_, err := c.children.ForResource(kind.resource).Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+			AddFunc:    leave,
 			UpdateFunc: func(_, obj any) { mend(obj) },
 			DeleteFunc: work.Each(mend).OnDelete,
 		})

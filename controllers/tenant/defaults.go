@@ -162,7 +162,9 @@ func (c *controller) apply(ctx context.Context, o *object) error {
 
 // prune deletes what a namespace got from a tenant and is to have no more.
 func (c *controller) prune(ctx context.Context, namespace string, want []object) error {
-	if c.children == nil {
+	select {
+	case <-c.begun:
+	default:
 		return nil // no tenant was seen yet
 	}
 	for _, k := range kinds() {
