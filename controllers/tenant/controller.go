@@ -228,7 +228,7 @@ func (c *controller) syncNamespace(ctx context.Context, name string) error {
 	if label, has := namespace.Labels[tenancy.TenantLabel]; has {
 		tenant, err := c.tenants.Get(label)
 		if apierrors.IsNotFound(err) { // it was deleted in spite of the namespace, which keeps what it got
-			if !c.marked(namespace) {
+			if !c.stopped(namespace) {
 				return nil
 			}
 			unmarked := metadataOf(namespace, nil, nil)
@@ -238,7 +238,7 @@ func (c *controller) syncNamespace(ctx context.Context, name string) error {
 			return err
 		}
 		want = c.defaultsOf(tenant, namespace)
-	} else if c.marked(namespace) { // it left a tenant that is suspended
+	} else if c.marked(namespace) {
 		want = append(want, metadataOf(namespace, nil, nil))
 	}
 	for i := range want {

@@ -60,16 +60,28 @@ type object struct {
 	body            map[string]any
 }
 
-// metadataOf is a namespace with labels and annotations.
+// metadataOf is a namespace with labels and annotations, and the mark that it has some.
 func metadataOf(namespace *corev1.Namespace, labels, annotations map[string]string) object {
+	if len(labels)+len(annotations) > 0 {
+		marked := map[string]string{tenancy.MetadataAnnotation: namespace.Labels[tenancy.TenantLabel]}
+		maps.Copy(marked, annotations)
+		annotations = marked
+	}
 	return object{kind: "Namespace", name: namespace.Name, body: map[string]any{
 		"apiVersion": "v1", "kind": "Namespace",
 		"metadata": map[string]any{"name": namespace.Name, "labels": labels, "annotations": annotations},
 	}}
 }
 
-// marked says whether a host's policy takes a namespace for one of a suspended tenant.
+// marked says whether a namespace has labels or annotations that were applied. If it does
+// not tell the truth, what is applied is nothing, and takes away nothing.
 func (c *controller) marked(namespace *corev1.Namespace) bool {
+	_, has := namespace.Annotations[tenancy.MetadataAnnotation]
+	return has || c.stopped(namespace)
+}
+
+// stopped says whether a host's policy takes a namespace for one of a suspended tenant.
+func (c *controller) stopped(namespace *corev1.Namespace) bool {
 	_, has := namespace.Labels[tenancy.SuspendedLabel]
 	return has && c.behind
 }

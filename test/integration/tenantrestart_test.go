@@ -70,8 +70,14 @@ func TestTenantWithoutController(t *testing.T) {
 	})
 	run("*", func(client kubernetes.Interface, server *stoatest.Server) {
 		await(t, "the end of what the tenant gave", func(ctx context.Context) (bool, error) {
-			_, err := client.RbacV1().RoleBindings("left").Get(ctx, tenancy.OwnersBinding, metav1.GetOptions{})
-			return apierrors.IsNotFound(err), nil
+			left, err := client.CoreV1().Namespaces().Get(ctx, "left", metav1.GetOptions{})
+			if err != nil {
+				return false, err
+			}
+			_, errOfBinding := client.RbacV1().RoleBindings("left").Get(ctx, tenancy.OwnersBinding, metav1.GetOptions{})
+			_, labelled := left.Labels["team"]
+			_, marked := left.Annotations["tenancy.stoa.dev/metadata-of"]
+			return apierrors.IsNotFound(errOfBinding) && !labelled && left.Annotations["pays"] == "" && !marked, nil
 		})
 		tenants := tenancyAs(t, server, "").TenancyV1().Tenants()
 		await(t, "the end of the tenant without namespaces", func(ctx context.Context) (bool, error) {

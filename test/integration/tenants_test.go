@@ -146,11 +146,14 @@ func TestTenantDefaults(t *testing.T) {
 	updateTenant(t, tenant.Name, func(spec *tenancyv1.TenantSpec) {
 		spec.NamespaceDefaults.NetworkIsolation = tenancyv1.NetworkIsolationNone
 		spec.NamespaceDefaults.RoleBindings[0].RoleRef.Name = "edit"
+		spec.Namespaces.Labels = nil
 	})
 	await(t, "the new defaults", func(ctx context.Context) (bool, error) {
 		_, err := client.NetworkingV1().NetworkPolicies(name).Get(ctx, "tenant", metav1.GetOptions{})
 		robots, errOfRobots := client.RbacV1().RoleBindings(name).Get(ctx, "robots", metav1.GetOptions{})
-		return apierrors.IsNotFound(err) && errOfRobots == nil && robots.RoleRef.Name == "edit", nil
+		namespace, errOfNamespace := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+		_, labelled := namespace.Labels["team"]
+		return apierrors.IsNotFound(err) && errOfRobots == nil && robots.RoleRef.Name == "edit" && errOfNamespace == nil && !labelled, nil
 	})
 
 	tenants := tenancyAs(t, api, "").TenancyV1().Tenants()
