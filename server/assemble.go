@@ -98,6 +98,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 		if !s.ran.Load() {
 			discard(ctx, s.generic)
 		}
+		chain.gate.close(s.generic)
 	})
 	if err := s.addServices(ctx, c, config, all, raw); err != nil {
 		return err

@@ -41,6 +41,7 @@ type assembly struct {
 	options   CompletedOptions
 	config    *genericapiserver.Config // for copies; never completed
 	chain     func(http.Handler, *genericapiserver.Config) http.Handler
+	gate      *gate // the handler of the one in front
 	informers informers.SharedInformerFactory
 	resolver  webhook.ServiceResolver
 	tenancy   *tenancyClient
@@ -77,7 +78,8 @@ func (a *assembly) build(ctx context.Context) (front *genericapiserver.GenericAP
 	a.chain = func(handler http.Handler, config *genericapiserver.Config) http.Handler {
 		codecs := a.options.types.codecs
 		checked := extremes.Patches(handler, config.MaxRequestBodyBytes, a.typeOf, codecs)
-		return chain(withoutSecrets(checked, codecs), config)
+		a.gate = newGate(chain(withoutSecrets(checked, codecs), config))
+		return a.gate
 	}
 	a.config.BuildHandlerChainFunc = passOn
 	a.config.AggregatedDiscoveryGroupManager = aggregated.NewResourceManager("apis") // one for all

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,9 +59,15 @@ func WithFsync() Option { return WithFlags("--unsafe-no-fsync=false") }
 // Server is a running API server.
 type Server struct {
 	tb     testing.TB
-	server *server.Server
 	cancel context.CancelFunc
 	done   chan error
+	url    string
+
+	mu sync.Mutex
+	// server is nil once it is stopped: the test keeps what it started to its end, and
+	// would keep all memory of each server.
+	server *server.Server
+	last   *rest.Config // what Config returns then
 }
 
 // Start starts a server and returns when it is ready; the test fails if it does
@@ -93,7 +100,7 @@ func start(tb testing.TB, options []Option) (*Server, error) {
 		cancel()
 		return nil, err
 	}
-	s := &Server{tb: tb, server: api, cancel: cancel, done: make(chan error, 1)}
+	s := &Server{tb: tb, cancel: cancel, done: make(chan error, 1), url: api.URL(), server: api}
 	go func() {
 		err := api.Run(ctx)
 		cancel()
@@ -134,23 +141,48 @@ func (s settings) complete(ctx context.Context) (server.CompletedOptions, error)
 
 // Config returns a client configuration with every right. Its requests are not
 // throttled. Each call returns a copy.
-func (s *Server) Config() *rest.Config { return s.server.AdminConfig() }
+func (s *Server) Config() *rest.Config {
+	if api := s.running(); api != nil {
+		return api.AdminConfig()
+	}
+	if s.last == nil { // a server without a CA
+		return nil
+	}
+	return rest.CopyConfig(s.last)
+}
 
 // URL is where the server listens.
-func (s *Server) URL() string { return s.server.URL() }
+func (s *Server) URL() string { return s.url }
 
-// Etcd is a client of the server's etcd, to see what is stored or to compact it.
-func (s *Server) Etcd() *clientv3.Client { return s.server.Etcd() }
+// Etcd is a client of the server's etcd, to see what is stored or to compact it; nil
+// once the server is stopped.
+func (s *Server) Etcd() *clientv3.Client {
+	if api := s.running(); api != nil {
+		return api.Etcd()
+	}
+	return nil
+}
 
 // Kubeconfig writes a kubeconfig with every right to a file that the test removes,
-// and returns its path.
+// and returns its path. The server must not be stopped.
 func (s *Server) Kubeconfig() string {
 	s.tb.Helper()
+	api := s.running()
+	if api == nil {
+		s.tb.Fatalf("write kubeconfig: the server is stopped")
+	}
 	path := filepath.Join(s.tb.TempDir(), "kubeconfig")
-	if err := s.server.WriteKubeconfig(path); err != nil {
+	if err := api.WriteKubeconfig(path); err != nil {
 		s.tb.Fatalf("write kubeconfig: %v", err)
 	}
 	return path
+}
+
+// running returns the server, or nil if it is stopped.
+func (s *Server) running() *server.Server {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.server
 }
 
 // Stop stops the server, as an interrupt does, and waits until it is gone. Start
@@ -161,5 +193,10 @@ func (s *Server) Stop() {
 	s.cancel()
 	if err := <-s.done; err != nil {
 		s.tb.Errorf("API server: %v", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.server != nil {
+		s.server, s.last = nil, s.server.AdminConfig()
 	}
 }

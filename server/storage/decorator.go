@@ -62,8 +62,9 @@ func (c *Clients) decorator(ctx context.Context, cached bool) generic.StorageDec
 		if !cached {
 			return raw, c.own(closeRaw), nil
 		}
+		alarms := &alarms{}
 		watchCache, err := cacher.NewCacherFromConfig(cacher.Config{
-			Storage: raw, Versioner: storage.APIObjectVersioner{}, Codec: config.Codec,
+			Clock: alarms, Storage: raw, Versioner: storage.APIObjectVersioner{}, Codec: config.Codec,
 			GroupResource: config.GroupResource, EventsHistoryWindow: config.EventsHistoryWindow,
 			ResourcePrefix: prefix, KeyFunc: key, NewFunc: newObject, NewListFunc: newList,
 			GetAttrsFunc: attributes, IndexerFuncs: triggers, Indexers: indexers,
@@ -76,6 +77,7 @@ func (c *Clients) decorator(ctx context.Context, cached bool) generic.StorageDec
 		return delegator, c.own(func() {
 			delegator.Stop()
 			watchCache.Stop()
+			alarms.close()
 			closeRaw()
 		}), nil
 	}

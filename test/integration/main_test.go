@@ -82,8 +82,6 @@ func leakOptions() []goleak.Option {
 		goleak.IgnoreAnyFunction("net/http/internal/http2.(*clientConnReadLoop).run"),
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
-		// Each read that waits for the watch cache leaves an alarm of three seconds.
-		goleak.IgnoreAnyFunction("k8s.io/apiserver/pkg/storage/cacher.(*watchCache).waitUntilFreshLocked.func2"),
 		// What rotates an audit log has no end.
 		goleak.IgnoreTopFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"),
 		// Started once for a process by packages of k8s.io.
