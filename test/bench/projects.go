@@ -33,6 +33,7 @@ const (
 	bindingsEach   = 5
 	// manyPeople see 20 namespaces each.
 	manyPeople     = 2500
+	seen           = manyNamespaces * bindingsEach / manyPeople
 	manyWatchers   = 1000
 	bindingChanges = 200
 )
@@ -56,7 +57,11 @@ func measureProjects(ctx context.Context, s settings, r *report) error {
 	if err := settle(ctx, s, config); err != nil {
 		return fmt.Errorf("make namespaces and role bindings: %w", err)
 	}
-	r.once("namespaces and role bindings made", "s", time.Since(began).Seconds())
+	if err := ended(ctx, config); err != nil {
+		return err
+	}
+	r.once("namespaces, role bindings and config maps made", "s", time.Since(began).Seconds())
+	r.once("CPU of the server for them", "s", p.cpu())
 	pause(ctx, idleTime)
 	r.once("resident memory before projects", "MB", p.resident())
 
@@ -65,17 +70,12 @@ func measureProjects(ctx context.Context, s settings, r *report) error {
 		return err
 	}
 	began = time.Now()
-	if err := a.listProjects(ctx, ""); err != nil {
+	if err := a.listTwenty(ctx, projects); err != nil {
 		return err
 	}
 	r.once("first list of projects", "ms", time.Since(began).Seconds()*1000)
-	for _, kind := range []struct{ name, query string }{{"", ""}, {", from memory", "?resourceVersion=0"}} {
-		profiled := a.profile(ctx, s, "list projects"+kind.name)
-		l, err := drive(ctx, 1, s.duration, func(ctx context.Context, _, _ int) error { return a.listProjects(ctx, kind.query) })
-		if err := errors.Join(err, <-profiled); err != nil {
-			return err
-		}
-		r.load("list of 20 projects of 10 000"+kind.name, "1/s", "", l)
+	if err := p.measureProjectLists(ctx, s, a, r); err != nil {
+		return err
 	}
 	r.once("resident memory with projects", "MB", p.resident())
 	if err := measureProjectWatches(ctx, config, a, r); err != nil {
@@ -83,6 +83,52 @@ func measureProjects(ctx context.Context, s settings, r *report) error {
 	}
 	r.once("resident memory with 1 000 watchers", "MB", p.resident())
 	return nil
+}
+
+// measureProjectLists lists projects, and as the same person as many config maps.
+func (p *process) measureProjectLists(ctx context.Context, s settings, a *api, r *report) error {
+	const yardstick = "yardstick: list of 20 config maps"
+	for _, list := range []struct{ name, yardstick, path string }{
+		{yardstick, "", "/api/v1/namespaces/n0/configmaps"},
+		{"list of 20 projects of 10 000", yardstick, projects},
+		{"list of 20 projects of 10 000, from memory", yardstick, projects + "?resourceVersion=0"},
+	} {
+		profiled := a.profile(ctx, s, list.name)
+		before := p.cpu()
+		l, err := drive(ctx, 1, s.duration, func(ctx context.Context, _, _ int) error { return a.listTwenty(ctx, list.path) })
+		if err := errors.Join(err, <-profiled); err != nil {
+			return err
+		}
+		r.load(list.name, "1/s", list.yardstick, l)
+		r.once("CPU of the server for one", "ms", 1000*(p.cpu()-before)/float64(len(l.latencies)))
+	}
+	return nil
+}
+
+// ended waits until controllers have put into namespaces what they do, and made up to 20
+// config maps in the first.
+func ended(ctx context.Context, config *rest.Config) error {
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	for i := range seen - 1 { // and the one of the controller
+		one := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("c%d", i)}}
+		if _, err := client.CoreV1().ConfigMaps("n0").Create(ctx, one, metav1.CreateOptions{}); err != nil {
+			return err
+		}
+	}
+	for ctx.Err() == nil {
+		list, err := client.CoreV1().ConfigMaps("").List(ctx, metav1.ListOptions{Limit: 1})
+		if err != nil {
+			return err
+		}
+		if left := list.RemainingItemCount; left != nil && *left > manyNamespaces+seen {
+			return nil
+		}
+		pause(ctx, time.Second)
+	}
+	return ctx.Err()
 }
 
 // settle makes the namespaces and role bindings.
@@ -144,9 +190,9 @@ func (a *api) as(ctx context.Context, i int, path string) (*http.Response, error
 	return response, nil
 }
 
-// listProjects lists those of the first of the people.
-func (a *api) listProjects(ctx context.Context, query string) error {
-	response, err := a.as(ctx, 0, projects+query)
+// listTwenty lists what the first of the people sees.
+func (a *api) listTwenty(ctx context.Context, path string) error {
+	response, err := a.as(ctx, 0, path)
 	if err != nil {
 		return err
 	}
@@ -155,8 +201,8 @@ func (a *api) listProjects(ctx context.Context, query string) error {
 	if err := json.NewDecoder(response.Body).Decode(&list); err != nil {
 		return err
 	}
-	if got, want := len(list.Items), manyNamespaces*bindingsEach/manyPeople; got != want {
-		return fmt.Errorf("%d projects are seen, want %d", got, want)
+	if got := len(list.Items); got != seen {
+		return fmt.Errorf("%d are seen in %s, want %d", got, path, seen)
 	}
 	return nil
 }
@@ -177,7 +223,7 @@ func measureProjectWatches(ctx context.Context, config *rest.Config, a *api, r *
 				return err
 			}
 			lines := bufio.NewScanner(response.Body)
-			for range manyNamespaces * bindingsEach / manyPeople {
+			for range seen {
 				if !lines.Scan() {
 					return fmt.Errorf("the watch of %s ended: %w", personNamed(i), lines.Err())
 				}
