@@ -14,6 +14,8 @@ import (
 	rbacinformers "k8s.io/client-go/informers/rbac/v1"
 	rbaclisters "k8s.io/client-go/listers/rbac/v1"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/stoa-project/stoa/registry/kind"
 )
 
 // Authorizer allows what roles allow to those to whom they are bound. It denies
@@ -152,26 +154,29 @@ func (a *Authorizer) Rules(ref rbacv1.RoleRef, namespace string) ([]rbacv1.Polic
 	}
 }
 
-// PolicyRules returns all rules that hold for a user in a namespace. With an error
-// they are those that are known.
-func (a *Authorizer) PolicyRules(who user.Info, namespace string) ([]rbacv1.PolicyRule, error) {
+// Held returns what a user holds in a namespace, role by role. With an error it is what
+// is known.
+func (a *Authorizer) Held(who user.Info, namespace string) ([]kind.Held, error) {
 	type role struct {
 		rbacv1.RoleRef
 
 		namespace string
 	}
-	var all []rbacv1.PolicyRule
+	var all []kind.Held
 	var errs []error
-	seen := map[role]bool{} // bound more than once
+	seen := map[role]int{} // where one is that is bound more than once
 	a.Visit(who, namespace, func(g *Grant, rules []rbacv1.PolicyRule, err error) bool {
-		key := role{g.Role, g.Namespace}
-		switch {
-		case err != nil:
+		if err != nil {
 			errs = append(errs, err)
-		case !seen[key]:
-			all = append(all, rules...)
+			return true
 		}
-		seen[key] = true
+		key := role{g.Role, g.Namespace}
+		if at, again := seen[key]; !again {
+			seen[key] = len(all)
+			all = append(all, kind.Held{Rules: rules, Until: g.Until})
+		} else if !all[at].Lasts(g.Until) {
+			all[at].Until = g.Until
+		}
 		return true
 	})
 	return all, utilerrors.NewAggregate(errs)
@@ -179,10 +184,10 @@ func (a *Authorizer) PolicyRules(who user.Info, namespace string) ([]rbacv1.Poli
 
 // RulesFor implements authorizer.RuleResolver.
 func (a *Authorizer) RulesFor(_ context.Context, who user.Info, namespace string) ([]authorizer.ResourceRuleInfo, []authorizer.NonResourceRuleInfo, bool, error) {
-	rules, err := a.PolicyRules(who, namespace)
+	held, err := a.Held(who, namespace)
 	var resources []authorizer.ResourceRuleInfo
 	var paths []authorizer.NonResourceRuleInfo
-	for _, r := range rules {
+	for _, r := range kind.RulesOf(held) {
 		if len(r.Resources) > 0 {
 			resources = append(resources, &authorizer.DefaultResourceRuleInfo{Verbs: r.Verbs, APIGroups: r.APIGroups, Resources: r.Resources, ResourceNames: r.ResourceNames})
 		}

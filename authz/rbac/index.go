@@ -90,26 +90,12 @@ func ofRoleBinding(b *rbacv1.RoleBinding) []*Grant {
 }
 
 func grantsOf(binding *metav1.ObjectMeta, role rbacv1.RoleRef, subjects []rbacv1.Subject) []*Grant {
-	until := until(binding)
+	until := tenancy.EndOfBinding(binding)
 	out := make([]*Grant, len(subjects))
 	for i, s := range subjects {
 		out[i] = &Grant{Namespace: binding.Namespace, Name: binding.Name, Role: role, Subject: s, Until: until}
 	}
 	return out
-}
-
-// until returns when a binding says that it is over. One that says it in a way that
-// nobody understands is over.
-func until(binding *metav1.ObjectMeta) time.Time {
-	text, said := binding.Annotations[tenancy.ExpiresAtAnnotation]
-	if !said {
-		return time.Time{}
-	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return time.Unix(0, 0)
-	}
-	return at
 }
 
 // key is where a grant stands in the index; false if it is for nobody.

@@ -66,7 +66,9 @@ func endOf(g *tenancyv1.Grant) *metav1.Time {
 
 // activate puts a new grant in force if the grantor holds what it grants.
 func (c *controller) activate(ctx context.Context, g *tenancyv1.Grant) error {
-	err := c.confirm(ctx, g)
+	begins := g.DeepCopy()
+	begins.Status.ActivatedAt = new(metav1.NewTime(c.clock.Now().Truncate(time.Second)))
+	err := c.confirm(ctx, begins)
 	if lacks := (escalation.Error{}); errors.As(err, &lacks) {
 		setStatus(g, tenancyv1.GrantRefused, "NotHeld", err.Error())
 		if err := c.write(ctx, g); err != nil {
@@ -84,7 +86,7 @@ func (c *controller) activate(ctx context.Context, g *tenancyv1.Grant) error {
 			return err
 		}
 	}
-	g.Status.ActivatedAt = new(metav1.NewTime(c.clock.Now().Truncate(time.Second)))
+	g.Status.ActivatedAt = begins.Status.ActivatedAt
 	setStatus(g, tenancyv1.GrantActive, "Bound", bound)
 	g.Status.ExpiresAt = endOf(g)
 	if err := c.write(ctx, g); err != nil {
@@ -101,7 +103,7 @@ func (c *controller) activate(ctx context.Context, g *tenancyv1.Grant) error {
 	return nil
 }
 
-// confirm says whether the grantor may give away what the grant does.
+// confirm says whether the grantor may give away what the grant does, for as long.
 func (c *controller) confirm(ctx context.Context, g *tenancyv1.Grant) error {
 	by := g.Status.GrantedBy
 	if by == nil {
@@ -111,7 +113,11 @@ func (c *controller) confirm(ctx context.Context, g *tenancyv1.Grant) error {
 	for key, values := range by.Extra {
 		who.Extra[key] = values
 	}
-	return c.guard.Pass(ctx, who, g.Namespace, g.Spec.RoleRef, g.Spec.Rules)
+	guard := c.guard
+	if end := endOf(g); end != nil {
+		guard.Until = end.Time
+	}
+	return guard.Pass(ctx, who, g.Namespace, g.Spec.RoleRef, g.Spec.Rules)
 }
 
 // keep repairs the binding of a grant that is in force, and writes down that it ends

@@ -25,6 +25,7 @@ import (
 	"github.com/stoa-project/stoa/controllers/work"
 	tenancyfake "github.com/stoa-project/stoa/generated/clientset/versioned/fake"
 	"github.com/stoa-project/stoa/generated/informers/externalversions"
+	kinds "github.com/stoa-project/stoa/registry/kind"
 	"github.com/stoa-project/stoa/registry/rbac/escalation"
 )
 
@@ -33,9 +34,9 @@ const namespace = "shop"
 // held are the rules that everybody holds.
 type held []rbacv1.PolicyRule
 
-func (h held) HasSynced() bool                                            { return true }
-func (h held) Rules(rbacv1.RoleRef, string) ([]rbacv1.PolicyRule, error)  { return h, nil }
-func (h held) PolicyRules(user.Info, string) ([]rbacv1.PolicyRule, error) { return h, nil }
+func (h held) HasSynced() bool                                           { return true }
+func (h held) Rules(rbacv1.RoleRef, string) ([]rbacv1.PolicyRule, error) { return h, nil }
+func (h held) Held(user.Info, string) ([]kinds.Held, error)              { return []kinds.Held{{Rules: h}}, nil }
 
 // bench is a world with a clock in which controllers come and go.
 type bench struct {

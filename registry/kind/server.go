@@ -92,9 +92,8 @@ type RoleResolver interface {
 	// Rules returns the rules of the role that a binding in a namespace names; a
 	// cluster role binding is in none. The error is that of a get.
 	Rules(ref rbacv1.RoleRef, namespace string) ([]rbacv1.PolicyRule, error)
-	// PolicyRules returns the rules that hold for a user in a namespace. With an error
-	// they are those that are known.
-	PolicyRules(who user.Info, namespace string) ([]rbacv1.PolicyRule, error)
+	// Held returns what a user holds in a namespace. With an error it is what is known.
+	Held(who user.Info, namespace string) ([]Held, error)
 }
 
 // Tokens is how tokens of service accounts are made.

@@ -15,6 +15,7 @@ import (
 	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"github.com/stoa-project/stoa/apis/rbac"
+	"github.com/stoa-project/stoa/apis/tenancy"
 	"github.com/stoa-project/stoa/registry/kind"
 	"github.com/stoa-project/stoa/registry/rbac/escalation"
 )
@@ -64,7 +65,9 @@ func permitBinding(ctx context.Context, server kind.Server, resource string, obj
 	if !ok || onlyGarbage(obj, old) {
 		return nil
 	}
-	err := guard(server).Bind(ctx, caller, genericapirequest.NamespaceValue(ctx), role)
+	guard := guard(server)
+	guard.Until = tenancy.EndOfBinding(obj)
+	err := guard.Bind(ctx, caller, genericapirequest.NamespaceValue(ctx), role)
 	if more := (escalation.Error{}); errors.As(err, &more) {
 		return apierrors.NewForbidden(rbac.Resource(resource), obj.GetName(), err)
 	}

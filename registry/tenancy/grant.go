@@ -92,12 +92,24 @@ func permitGrant(ctx context.Context, server kind.Server, obj, old *tenancy.Gran
 	if ref := obj.Spec.RoleRef; !ok || old != nil || server.Roles == nil || ref != nil && ref.Kind != "Role" && ref.Kind != "ClusterRole" {
 		return nil // validation refuses other roles; where roles are not known, no grant is put in force
 	}
-	guard := escalation.Guard{Authorizer: server.Authorizer, Roles: server.Roles}
+	guard := escalation.Guard{Authorizer: server.Authorizer, Roles: server.Roles, Until: endOfGrant(obj)}
 	err := guard.Pass(ctx, caller, genericapirequest.NamespaceValue(ctx), obj.Spec.RoleRef, obj.Spec.Rules)
 	if more := (escalation.Error{}); errors.As(err, &more) {
 		return apierrors.NewForbidden(tenancy.Resource("grants"), obj.Name, err)
 	}
 	return err
+}
+
+// endOfGrant returns when a new grant ends; zero: when it is deleted.
+func endOfGrant(obj *tenancy.Grant) time.Time {
+	switch {
+	case obj.Spec.ExpiresAt != nil:
+		return obj.Spec.ExpiresAt.Time
+	case obj.Spec.Duration != nil:
+		return time.Now().Add(obj.Spec.Duration.Duration)
+	default:
+		return time.Time{}
+	}
 }
 
 func role(ref *rbacv1.RoleRef) string {

@@ -12,6 +12,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -224,6 +225,65 @@ func TestGrantsExpire(t *testing.T) {
 		t.Fatal(err)
 	}
 	inPhase(t, root, namespace, "past", tenancyv1.GrantExpired)
+}
+
+// What somebody holds for a time he gives away for no longer: not by a grant, not by a
+// binding, not by a role. That he does not take the end off his own binding follows.
+func TestGrantsForATime(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	soon := grantOf("admin", "eve")
+	soon.Spec.ExpiresAt = new(metav1.NewTime(time.Now().Add(time.Hour).Truncate(time.Second)))
+	if _, err := tenancyAs(t, api, "").TenancyV1().Grants(namespace).Create(t.Context(), soon, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	eve, grants := as(t, "eve"), tenancyAs(t, api, "eve").TenancyV1().Grants(namespace)
+	await(t, "the permission", mayList(eve, namespace))
+	reads := []rbacv1.PolicyRule{{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"pods"}}}
+	longer, bindings := grantOf("edit", "mallory"), eve.RbacV1().RoleBindings(namespace)
+	longer.Spec.Duration = &metav1.Duration{Duration: 2 * time.Hour}
+	for name, test := range map[string]struct {
+		write func(context.Context) error
+		what  string
+	}{
+		"a grant for ever": {func(ctx context.Context) error {
+			_, err := grants.Create(ctx, grantOf("edit", "eve"), metav1.CreateOptions{})
+			return err
+		}, `grants.tenancy.stoa.dev "edit-eve"`},
+		"a longer grant": {func(ctx context.Context) error {
+			_, err := grants.Create(ctx, longer, metav1.CreateOptions{})
+			return err
+		}, `grants.tenancy.stoa.dev "edit-mallory"`},
+		"a binding": {func(ctx context.Context) error {
+			_, err := bindings.Create(ctx, bindingOf("mine", "view", "eve"), metav1.CreateOptions{})
+			return err
+		}, `rolebindings.rbac.authorization.k8s.io "mine"`},
+		"a role": {func(ctx context.Context) error {
+			_, err := eve.RbacV1().Roles(namespace).Create(ctx, &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "mine"}, Rules: reads}, metav1.CreateOptions{})
+			return err
+		}, `roles.rbac.authorization.k8s.io "mine"`},
+		"the end of her own": {func(ctx context.Context) error {
+			patch := []byte(`{"metadata":{"annotations":{"tenancy.stoa.dev/expires-at":null}}}`)
+			_, err := bindings.Patch(ctx, "grant:admin-eve", types.MergePatchType, patch, metav1.PatchOptions{})
+			return err
+		}, `rolebindings.rbac.authorization.k8s.io "grant:admin-eve"`},
+	} {
+		want := test.what + ` is forbidden: user "eve" holds this only until ` + soon.Spec.ExpiresAt.UTC().Format(time.RFC3339)
+		if err := test.write(t.Context()); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
+	}
+	shorter := grantOf("edit", "mallory")
+	shorter.Spec.ExpiresAt = soon.Spec.ExpiresAt
+	if _, err := grants.Create(t.Context(), shorter, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	inPhase(t, tenancyAs(t, api, ""), namespace, shorter.Name, tenancyv1.GrantActive)
+	until := bindingOf("until", "view", "mallory")
+	until.Annotations = map[string]string{tenancy.ExpiresAtAnnotation: soon.Spec.ExpiresAt.UTC().Format(time.RFC3339)}
+	if _, err := bindings.Create(t.Context(), until, metav1.CreateOptions{}); err != nil {
+		t.Errorf("a binding that ends: %v", err)
+	}
 }
 
 // A binding that says until when it holds ends at that time, also if nobody deletes it.

@@ -3,7 +3,8 @@
 
 // Package escalation keeps users from giving away what they do not have: as rules of a
 // role, or by binding a role. Administrators may give anything away, and so may who has
-// the verb "escalate" for a role, or "bind" for binding it.
+// the verb "escalate" for a role, or "bind" for binding it. What somebody holds for a time
+// counts only for what ends no later: otherwise he would have it for ever.
 // See https://kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-escalation-prevention-and-bootstrapping.
 package escalation
 
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -31,6 +33,8 @@ const (
 type Guard struct {
 	Authorizer authorizer.Authorizer
 	Roles      kind.RoleResolver
+	// Until is when what is given away ends; zero: when somebody takes it away.
+	Until time.Time
 }
 
 // Error says what somebody would give away that he does not hold.
@@ -86,10 +90,19 @@ func privileged(who user.Info) bool {
 	return slices.Contains(who.GetGroups(), user.SystemPrivilegedGroup)
 }
 
-// allowed says whether a request is. Who cannot be told to be allowed is not.
+// allowed says whether a request is, for long enough. Who cannot be told to be allowed is
+// not. What no role allows, and the authorizer does, is for ever.
 func (g Guard) allowed(ctx context.Context, request authorizer.AttributesRecord) bool {
-	decision, _, _ := g.Authorizer.Authorize(ctx, request)
-	return decision == authorizer.DecisionAllow
+	if decision, _, _ := g.Authorizer.Authorize(ctx, request); decision != authorizer.DecisionAllow || !g.Roles.HasSynced() {
+		return false
+	}
+	held, _ := g.Roles.Held(request.User, request.Namespace) // what is not known does not end
+	rule := rbacv1.PolicyRule{Verbs: []string{request.Verb}, APIGroups: []string{request.APIGroup}, Resources: []string{request.Resource}}
+	if request.Name != "" {
+		rule.ResourceNames = []string{request.Name}
+	}
+	end := endOf(held, []rbacv1.PolicyRule{rule})
+	return end == nil || kind.Held{Until: *end}.Lasts(g.Until)
 }
 
 // holds returns nil if somebody holds the rules in a namespace, or else an [Error] that
@@ -98,9 +111,12 @@ func (g Guard) holds(who user.Info, namespace string, rules []rbacv1.PolicyRule)
 	if !g.Roles.HasSynced() {
 		return notSynced()
 	}
-	own, unknown := g.Roles.PolicyRules(who, namespace)
-	covered, missing := rbacvalidation.Covers(own, rules)
+	held, unknown := g.Roles.Held(who, namespace)
+	covered, missing := rbacvalidation.Covers(kind.RulesOf(held), rules)
 	if covered {
+		if end := *endOf(held, rules); !(kind.Held{Until: end}).Lasts(g.Until) {
+			return Error{fmt.Sprintf("user %q holds this only until %s", who.GetName(), end.UTC().Format(time.RFC3339))}
+		}
 		return nil
 	}
 	var lines []string
@@ -114,6 +130,26 @@ func (g Guard) holds(who user.Info, namespace string, rules []rbacv1.PolicyRule)
 		message += fmt.Sprintf("; resolution errors: %v", []error{unknown})
 	}
 	return Error{message}
+}
+
+// endOf returns until when all of some rules are held, zero for ever; nil if they are not.
+func endOf(held []kind.Held, rules []rbacv1.PolicyRule) *time.Time {
+	covers := func(until time.Time) bool {
+		lasting := slices.DeleteFunc(slices.Clone(held), func(h kind.Held) bool { return !h.Lasts(until) })
+		covered, _ := rbacvalidation.Covers(kind.RulesOf(lasting), rules)
+		return covered
+	}
+	ends := []time.Time{{}}
+	for _, h := range held {
+		if !h.Until.IsZero() {
+			ends = append(ends, h.Until)
+		}
+	}
+	slices.SortFunc(ends[1:], func(a, b time.Time) int { return b.Compare(a) }) // the last one first
+	if at := slices.IndexFunc(ends, covers); at >= 0 {
+		return &ends[at]
+	}
+	return nil
 }
 
 // notSynced is the error while what somebody holds is not known: he can come again.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -14,11 +15,13 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 
+	"github.com/stoa-project/stoa/registry/kind"
 	"github.com/stoa-project/stoa/registry/rbac/escalation"
 )
 
 // roles has the role reader in the namespace shop and the cluster roles viewer and all.
-// Jane may read pods in shop and nothing elsewhere; nobody knows all that lost may do.
+// Jane may read pods in shop and nothing elsewhere; nobody knows all that lost may do. The
+// owl holds what it does in the night for a time.
 type roles struct{}
 
 func rule(verbs []string, group, resource string, names ...string) rbacv1.PolicyRule {
@@ -37,11 +40,17 @@ func (roles) Rules(ref rbacv1.RoleRef, namespace string) ([]rbacv1.PolicyRule, e
 	return nil, apierrors.NewNotFound(schema.GroupResource{Group: rbacv1.GroupName, Resource: "roles"}, ref.Name)
 }
 
-func (roles) PolicyRules(who user.Info, namespace string) ([]rbacv1.PolicyRule, error) {
-	pods := []rbacv1.PolicyRule{rule([]string{"get", "list", "watch"}, "", "pods")}
+func (roles) Held(who user.Info, namespace string) ([]kind.Held, error) {
+	pods := []kind.Held{{Rules: []rbacv1.PolicyRule{rule([]string{"get", "list", "watch"}, "", "pods")}}}
+	until := func(hour int, rules ...rbacv1.PolicyRule) kind.Held { return kind.Held{Rules: rules, Until: at(hour)} }
 	switch {
 	case namespace != "shop":
 		return nil, nil
+	case who.GetName() == "owl" && len(who.GetGroups()) > 0:
+		return []kind.Held{
+			until(12, rule([]string{"get", "list"}, "", "pods")), until(14, rule([]string{"list"}, "", "pods")),
+			until(13, rule([]string{"get"}, "", "pods")), until(12, rule([]string{"bind"}, "*", "clusterroles"), rule([]string{"escalate"}, "*", "roles")),
+		}, nil
 	case who.GetName() == "jane":
 		return pods, nil
 	case who.GetName() == "lost":
@@ -50,6 +59,9 @@ func (roles) PolicyRules(who user.Info, namespace string) ([]rbacv1.PolicyRule, 
 	return nil, nil
 }
 
+// at is an hour of a day.
+func at(hour int) time.Time { return time.Date(2030, 1, 2, hour, 0, 0, 0, time.UTC) }
+
 // verbs are what some may do besides.
 func verbs(_ context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
 	allowed := map[string]bool{
@@ -57,6 +69,8 @@ func verbs(_ context.Context, a authorizer.Attributes) (authorizer.Decision, str
 		"binder bind rbac.authorization.k8s.io clusterroles missing shop": true,
 		"climber escalate rbac.authorization.k8s.io roles editor shop":    true,
 		"climber escalate rbac.authorization.k8s.io clusterroles editor ": true,
+		"owl bind rbac.authorization.k8s.io clusterroles all shop":        true,
+		"owl escalate rbac.authorization.k8s.io roles  shop":              true,
 		"doubted bind rbac.authorization.k8s.io clusterroles all shop":    false,
 		"doubted escalate rbac.authorization.k8s.io roles editor shop":    false,
 		"shopkeeper bind rbac.authorization.k8s.io roles reader shop":     true,
@@ -195,6 +209,43 @@ func TestPass(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			check(t, guard().Pass(t.Context(), as(tc.who), "shop", tc.role, tc.rules), tc.want)
+		})
+	}
+}
+
+// What is held for a time is not given away for longer.
+func TestUntil(t *testing.T) {
+	t.Parallel()
+	ref := func(name string) *rbacv1.RoleRef {
+		return &rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name}
+	}
+	secrets := []rbacv1.PolicyRule{rule([]string{"get"}, "", "secrets")}
+	const until = `user "owl" holds this only until 2030-01-02T13:00:00Z`
+	for name, tc := range map[string]struct {
+		who   user.Info
+		until time.Time
+		role  *rbacv1.RoleRef
+		rules []rbacv1.PolicyRule
+		want  string
+	}{
+		"for owlr":           {who: as("owl", "night"), role: ref("viewer"), want: until},
+		"longer":             {who: as("owl", "night"), until: at(14), role: ref("viewer"), want: until},
+		"as long, by two":    {who: as("owl", "night"), until: at(13), role: ref("viewer")},
+		"shorter":            {who: as("owl", "night"), until: at(11), role: ref("viewer")},
+		"a part of it":       {who: as("owl", "night"), until: at(14), rules: []rbacv1.PolicyRule{rule([]string{"list"}, "", "pods")}},
+		"for owlr, as held":  {who: as("jane"), role: ref("viewer")},
+		"bind, longer":       {who: as("owl", "night"), until: at(13), role: ref("all"), want: `user "owl" (groups=["night"])` + held + `{APIGroups:["*"], Resources:["*"], Verbs:["*"]}`},
+		"bind, as long":      {who: as("owl", "night"), until: at(12), role: ref("all")},
+		"bind, by another":   {who: as("owl"), role: ref("all")},
+		"escalate, longer":   {who: as("owl", "night"), until: at(13), rules: secrets, want: `user "owl" (groups=["night"])` + held + `{APIGroups:[""], Resources:["secrets"], Verbs:["get"]}`},
+		"escalate, for owlr": {who: as("owl", "night"), rules: secrets, want: `user "owl" (groups=["night"])` + held + `{APIGroups:[""], Resources:["secrets"], Verbs:["get"]}`},
+		"escalate, as long":  {who: as("owl", "night"), until: at(12), rules: secrets},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			guard := guard()
+			guard.Until = tc.until
+			check(t, guard.Pass(t.Context(), tc.who, "shop", tc.role, tc.rules), tc.want)
 		})
 	}
 }
