@@ -4,6 +4,7 @@
 package grant
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/authentication/user"
@@ -70,7 +72,7 @@ func (c *controller) activate(ctx context.Context, g *tenancyv1.Grant) error {
 	begins.Status.ActivatedAt = new(metav1.NewTime(c.clock.Now().Truncate(time.Second)))
 	err := c.confirm(ctx, begins)
 	if lacks := (escalation.Error{}); errors.As(err, &lacks) {
-		setStatus(g, tenancyv1.GrantRefused, "NotHeld", err.Error())
+		c.end(g, tenancyv1.GrantRefused, "NotHeld", err.Error())
 		if err := c.write(ctx, g); err != nil {
 			return err
 		}
@@ -87,20 +89,12 @@ func (c *controller) activate(ctx context.Context, g *tenancyv1.Grant) error {
 		}
 	}
 	g.Status.ActivatedAt = begins.Status.ActivatedAt
-	setStatus(g, tenancyv1.GrantActive, "Bound", bound)
+	g.Status.Phase, g.Status.ObservedGeneration = tenancyv1.GrantActive, g.Generation
 	g.Status.ExpiresAt = endOf(g)
 	if err := c.write(ctx, g); err != nil {
 		return err
 	}
-	if err := c.bindOrSay(ctx, g); err != nil {
-		return err
-	}
-	until := "until it is deleted"
-	if end := g.Status.ExpiresAt; end != nil {
-		until = "until " + end.UTC().Format(time.RFC3339)
-	}
-	c.tell(ctx, g, corev1.EventTypeNormal, "Activated", "Bind", fmt.Sprintf("%s of %s is granted to %s by %s, %s", role(g), g.Namespace, subject(g), g.Status.GrantedBy.Username, until))
-	return nil
+	return c.bindOrSay(ctx, g)
 }
 
 // confirm says whether the grantor may give away what the grant does, for as long.
@@ -126,8 +120,7 @@ func (c *controller) keep(ctx context.Context, g *tenancyv1.Grant) error {
 	before := g.Status.ExpiresAt
 	end := endOf(g)
 	if !end.Equal(before) || g.Status.ObservedGeneration != g.Generation {
-		setStatus(g, tenancyv1.GrantActive, "Bound", bound)
-		g.Status.ExpiresAt = end
+		g.Status.ObservedGeneration, g.Status.ExpiresAt = g.Generation, end
 		if err := c.write(ctx, g); err != nil {
 			return err
 		}
@@ -138,25 +131,40 @@ func (c *controller) keep(ctx context.Context, g *tenancyv1.Grant) error {
 	return c.bindOrSay(ctx, g)
 }
 
-// bindOrSay binds, or says in the status why it cannot.
+// bindOrSay binds, and says in the status that it did or why it cannot. The words of an
+// error are not written again while its reason stays: they may differ each time.
 func (c *controller) bindOrSay(ctx context.Context, g *tenancyv1.Grant) error {
 	err := c.bind(ctx, g)
 	status, reason, message := metav1.ConditionTrue, "Bound", bound
-	if taken := takenError(""); errors.As(err, &taken) {
+	var again work.AgainError
+	var taken takenError
+	switch {
+	case err == nil:
+	case errors.As(err, &again), apierrors.IsConflict(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), ctx.Err() != nil:
+		return err
+	case errors.As(err, &taken):
 		status, reason, message = metav1.ConditionFalse, "NameTaken", err.Error()
-	} else if err != nil {
+		err = work.AgainError{} // which the status tells
+	default:
+		status, reason, message = metav1.ConditionFalse, cmp.Or(string(apierrors.ReasonForError(err)), "NotBound"), err.Error()
+	}
+	known := apimeta.FindStatusCondition(g.Status.Conditions, inForce)
+	if known != nil && known.Status == status && known.Reason == reason && known.ObservedGeneration == g.Generation {
 		return err
 	}
-	if known := apimeta.FindStatusCondition(g.Status.Conditions, inForce); known == nil || known.Status != status {
-		setCondition(g, status, reason, message)
-		if err := c.write(ctx, g); err != nil {
-			return err
+	begins := status == metav1.ConditionTrue && !isBound(g)
+	c.setCondition(g, status, reason, message)
+	if err := c.write(ctx, g); err != nil {
+		return err
+	}
+	if begins {
+		until := "until it is deleted"
+		if end := g.Status.ExpiresAt; end != nil {
+			until = "until " + end.UTC().Format(time.RFC3339)
 		}
+		c.tell(ctx, g, corev1.EventTypeNormal, "Activated", "Bind", fmt.Sprintf("%s of %s is granted to %s by %s, %s", role(g), g.Namespace, subject(g), g.Status.GrantedBy.Username, until))
 	}
-	if err != nil { // which the status tells
-		return work.AgainError{}
-	}
-	return nil
+	return err
 }
 
 // expire takes back what a grant gave, whose time is over.
@@ -165,7 +173,7 @@ func (c *controller) expire(ctx context.Context, g *tenancyv1.Grant) error {
 		return err
 	}
 	g.Status.ExpiresAt = endOf(g)
-	setStatus(g, tenancyv1.GrantExpired, "Expired", "The time of the grant is over.")
+	c.end(g, tenancyv1.GrantExpired, "Expired", "The time of the grant is over.")
 	if err := c.write(ctx, g); err != nil {
 		return err
 	}
@@ -200,22 +208,25 @@ func (c *controller) release(ctx context.Context, g *tenancyv1.Grant) error {
 	return err
 }
 
-func setStatus(g *tenancyv1.Grant, phase tenancyv1.GrantPhase, reason, message string) {
-	g.Status.Phase, g.Status.ObservedGeneration = phase, g.Generation
-	status := metav1.ConditionFalse
-	if phase == tenancyv1.GrantActive {
-		status = metav1.ConditionTrue
-	}
-	setCondition(g, status, reason, message)
+// isBound says whether the status tells that the permission is bound.
+func isBound(g *tenancyv1.Grant) bool {
+	return apimeta.IsStatusConditionTrue(g.Status.Conditions, inForce)
 }
 
-func setCondition(g *tenancyv1.Grant, status metav1.ConditionStatus, reason, message string) {
+// end sets the last phase of a grant.
+func (c *controller) end(g *tenancyv1.Grant, phase tenancyv1.GrantPhase, reason, message string) {
+	g.Status.Phase, g.Status.ObservedGeneration = phase, g.Generation
+	c.setCondition(g, metav1.ConditionFalse, reason, message)
+}
+
+func (c *controller) setCondition(g *tenancyv1.Grant, status metav1.ConditionStatus, reason, message string) {
 	const longest = 32768 // of the message of a condition
 	if len(message) > longest {
 		message = message[:longest]
 	}
 	apimeta.SetStatusCondition(&g.Status.Conditions, metav1.Condition{
 		Type: inForce, Status: status, Reason: reason, Message: message, ObservedGeneration: g.Generation,
+		LastTransitionTime: metav1.NewTime(c.clock.Now()),
 	})
 }
 

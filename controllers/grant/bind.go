@@ -16,6 +16,7 @@ import (
 
 	"github.com/stoa-project/stoa/apis/tenancy"
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
+	"github.com/stoa-project/stoa/controllers/work"
 )
 
 // errNobody is the error of a grant that the server did not make: every other one has
@@ -48,7 +49,7 @@ func (c *controller) bind(ctx context.Context, g *tenancyv1.Grant) error {
 	case !metav1.IsControlledBy(known, g):
 		return takenError(want.Name)
 	case known.RoleRef != ref: // which cannot be changed
-		return api.Delete(ctx, want.Name, exactly(known)) // the end of it comes here
+		return again(api.Delete(ctx, want.Name, exactly(known)))
 	case apiequality.Semantic.DeepEqual(known.Subjects, want.Subjects) &&
 		known.Annotations[tenancy.ExpiresAtAnnotation] == want.Annotations[tenancy.ExpiresAtAnnotation]:
 		return nil
@@ -111,6 +112,14 @@ func (c *controller) unbind(ctx context.Context, g *tenancyv1.Grant) error {
 		return err
 	}
 	return nil
+}
+
+// again is the error of what is to be made anew after something was deleted.
+func again(err error) error {
+	if err == nil || apierrors.IsNotFound(err) {
+		return work.AgainError{}
+	}
+	return err
 }
 
 // exactly are the options that delete an object and none that has taken its name.

@@ -4,7 +4,7 @@
 // Package grant is the controller that puts grants in force, as bindings that they own,
 // and takes them back when their time is over or when they are deleted.
 //
-//	Pending ──► finalizer, status Active ──► (Role and) RoleBinding ──► Expired
+//	Pending ──► finalizer, status Active ──► (Role and) RoleBinding ──► InForce ──► Expired
 //	   └──► Refused: the grantor does not hold what is granted
 //
 // What is written down comes before what follows from it, so that a controller that

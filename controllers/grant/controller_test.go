@@ -5,7 +5,9 @@ package grant
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,12 +15,14 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 	clocktesting "k8s.io/utils/clock/testing"
 
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
@@ -161,4 +165,45 @@ func TestRefused(t *testing.T) {
 	if len(g.Status.Conditions) != 1 || g.Status.Conditions[0].Message != want || g.Status.Conditions[0].Status != metav1.ConditionFalse {
 		t.Errorf("conditions %+v", g.Status.Conditions)
 	}
+}
+
+// saying waits until the status of a grant says something of its being in force. The clock
+// stands still.
+func (b *bench) saying(name string, phase tenancyv1.GrantPhase, status metav1.ConditionStatus, reason string) *tenancyv1.Grant {
+	b.Helper()
+	var g *tenancyv1.Grant
+	err := wait.PollUntilContextTimeout(b.Context(), time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		var err error
+		g, err = b.own.TenancyV1().Grants(namespace).Get(ctx, name, metav1.GetOptions{})
+		return err == nil && g.Status.Phase == phase && len(g.Status.Conditions) == 1 &&
+			g.Status.Conditions[0].Status == status && g.Status.Conditions[0].Reason == reason, err
+	})
+	if err != nil {
+		b.Fatalf("grant %s: want %s, %s, %s, is %+v: %v", name, phase, status, reason, g.Status, err)
+	}
+	return g
+}
+
+// A grant is in force when its binding is there, and says why that is not.
+func TestNotBound(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var full atomic.Bool
+	full.Store(true)
+	b.kube.PrependReactor("create", "rolebindings", func(clienttesting.Action) (bool, runtime.Object, error) {
+		if !full.Load() {
+			return false, nil, nil
+		}
+		return true, nil, apierrors.NewForbidden(rbacv1.Resource("rolebindings"), "grant:one", errors.New("exceeded quota: few"))
+	})
+	defer b.run()()
+	b.make("one", func(*tenancyv1.Grant) {})
+	g := b.saying("one", tenancyv1.GrantActive, metav1.ConditionFalse, "Forbidden")
+	const want = `rolebindings.rbac.authorization.k8s.io "grant:one" is forbidden: exceeded quota: few`
+	if got := g.Status.Conditions[0].Message; got != want {
+		t.Errorf("message %q, want %q", got, want)
+	}
+	full.Store(false)
+	b.saying("one", tenancyv1.GrantActive, metav1.ConditionTrue, "Bound")
+	b.becomes("one", tenancyv1.GrantActive, true)
 }
