@@ -31,6 +31,8 @@ const (
 	finalizer = tenancy.GroupName + "/grant"
 	// manager owns the fields that the controller writes.
 	manager = "stoa-grants"
+	// prefix begins the names of the roles and bindings of grants.
+	prefix = "grant:"
 	// inForce is the condition.
 	inForce = "InForce"
 	bound   = "The permission is bound to the subject."
@@ -82,11 +84,8 @@ func (c *controller) activate(ctx context.Context, g *tenancyv1.Grant) error {
 	if err != nil {
 		return fmt.Errorf("what is granted is not known: %w", err)
 	}
-	if !slices.Contains(g.Finalizers, finalizer) {
-		g.Finalizers = append(g.Finalizers, finalizer)
-		if g, err = c.own.TenancyV1().Grants(g.Namespace).Update(ctx, g, metav1.UpdateOptions{FieldManager: manager}); err != nil {
-			return err
-		}
+	if err := c.hold(ctx, g); err != nil {
+		return err
 	}
 	g.Status.ActivatedAt = begins.Status.ActivatedAt
 	g.Status.Phase, g.Status.ObservedGeneration = tenancyv1.GrantActive, g.Generation
@@ -95,6 +94,20 @@ func (c *controller) activate(ctx context.Context, g *tenancyv1.Grant) error {
 		return err
 	}
 	return c.bindOrSay(ctx, g)
+}
+
+// hold has a grant stay until its binding is gone.
+func (c *controller) hold(ctx context.Context, g *tenancyv1.Grant) error {
+	if slices.Contains(g.Finalizers, finalizer) {
+		return nil
+	}
+	g.Finalizers = append(g.Finalizers, finalizer)
+	now, err := c.own.TenancyV1().Grants(g.Namespace).Update(ctx, g, metav1.UpdateOptions{FieldManager: manager})
+	if err != nil {
+		return err
+	}
+	*g = *now
+	return nil
 }
 
 // confirm says whether the grantor may give away what the grant does, for as long.
@@ -117,6 +130,9 @@ func (c *controller) confirm(ctx context.Context, g *tenancyv1.Grant) error {
 // keep repairs the binding of a grant that is in force, and writes down that it ends
 // sooner.
 func (c *controller) keep(ctx context.Context, g *tenancyv1.Grant) error {
+	if err := c.hold(ctx, g); err != nil { // somebody may have taken the finalizer away
+		return err
+	}
 	before := g.Status.ExpiresAt
 	end := endOf(g)
 	if !end.Equal(before) || g.Status.ObservedGeneration != g.Generation {

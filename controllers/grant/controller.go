@@ -17,6 +17,7 @@ package grant
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -114,11 +115,11 @@ func (c *controller) enqueueOverdue() {
 	}
 }
 
-// enqueueOwner queues the grant that a role or a binding is of.
+// enqueueOwner queues the grant that a role or a binding has its name of.
 func (c *controller) enqueueOwner(obj any) {
 	if of, ok := obj.(metav1.Object); ok {
-		if owner := metav1.GetControllerOf(of); owner != nil && owner.Kind == kind {
-			c.queue.Add(cache.NewObjectName(of.GetNamespace(), owner.Name).String())
+		if name, is := strings.CutPrefix(of.GetName(), prefix); is {
+			c.queue.Add(cache.NewObjectName(of.GetNamespace(), name).String())
 		}
 	}
 }
@@ -164,7 +165,7 @@ func (c *controller) sync(ctx context.Context, key string) error {
 	grant, err := c.grants.Grants(name.Namespace).Get(name.Name)
 	if apierrors.IsNotFound(err) {
 		c.endsAt(key, nil)
-		return nil
+		return c.sweep(ctx, name)
 	}
 	if err != nil {
 		return err

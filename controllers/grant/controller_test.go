@@ -36,11 +36,19 @@ import (
 const namespace = "shop"
 
 // held are the rules that everybody holds.
-type held []rbacv1.PolicyRule
+type held struct {
+	*atomic.Pointer[[]rbacv1.PolicyRule]
+}
+
+func holding(verb string) *[]rbacv1.PolicyRule {
+	return &[]rbacv1.PolicyRule{{Verbs: []string{verb}, APIGroups: []string{""}, Resources: []string{"pods"}}}
+}
 
 func (h held) HasSynced() bool                                           { return true }
-func (h held) Rules(rbacv1.RoleRef, string) ([]rbacv1.PolicyRule, error) { return h, nil }
-func (h held) Held(user.Info, string) ([]kinds.Held, error)              { return []kinds.Held{{Rules: h}}, nil }
+func (h held) Rules(rbacv1.RoleRef, string) ([]rbacv1.PolicyRule, error) { return *h.Load(), nil }
+func (h held) Held(user.Info, string) ([]kinds.Held, error) {
+	return []kinds.Held{{Rules: *h.Load()}}, nil
+}
 
 // bench is a world with a clock in which controllers come and go.
 type bench struct {
@@ -49,24 +57,27 @@ type bench struct {
 	clock *clocktesting.FakeClock
 	kube  *fake.Clientset
 	own   *tenancyfake.Clientset
+	held  held
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	return &bench{
+	b := &bench{
 		T: t, clock: clocktesting.NewFakeClock(time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC)),
 		kube: fake.NewClientset(), own: tenancyfake.NewClientset(),
+		held: held{&atomic.Pointer[[]rbacv1.PolicyRule]{}},
 	}
+	b.held.Store(holding("get"))
+	return b
 }
 
 // run has a controller run until stop is called.
 func (b *bench) run() (stop func()) {
 	ctx, cancel := context.WithCancel(b.Context())
-	rules := held{{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"pods"}}}
 	server := work.Server{
 		Client: b.kube, Informers: informers.NewSharedInformerFactory(b.kube, 0),
 		Tenancy: b.own, TenancyInformers: externalversions.NewSharedInformerFactory(b.own, 0),
-		Guard: escalation.Guard{Roles: rules, Authorizer: authorizer.AuthorizerFunc(func(context.Context, authorizer.Attributes) (authorizer.Decision, string, error) {
+		Guard: escalation.Guard{Roles: b.held, Authorizer: authorizer.AuthorizerFunc(func(context.Context, authorizer.Attributes) (authorizer.Decision, string, error) {
 			return authorizer.DecisionNoOpinion, "", nil
 		})},
 	}
@@ -158,7 +169,7 @@ func TestRefused(t *testing.T) {
 	b := newBench(t)
 	defer b.run()()
 	b.make("more", func(g *tenancyv1.Grant) {
-		g.Spec.RoleRef, g.Spec.Rules = nil, []rbacv1.PolicyRule{{Verbs: []string{"delete"}, APIGroups: []string{""}, Resources: []string{"pods"}}}
+		g.Spec.RoleRef, g.Spec.Rules = nil, *holding("delete")
 	})
 	g := b.becomes("more", tenancyv1.GrantRefused, false)
 	const want = "user \"ann\" (groups=[]) is attempting to grant RBAC permissions not currently held:\n{APIGroups:[\"\"], Resources:[\"pods\"], Verbs:[\"delete\"]}"
@@ -206,4 +217,98 @@ func TestNotBound(t *testing.T) {
 	full.Store(false)
 	b.saying("one", tenancyv1.GrantActive, metav1.ConditionTrue, "Bound")
 	b.becomes("one", tenancyv1.GrantActive, true)
+}
+
+// binding waits until the binding of a grant, nil if there is none, is as it should be.
+func (b *bench) binding(name string, is func(*rbacv1.RoleBinding) bool) {
+	b.Helper()
+	err := wait.PollUntilContextTimeout(b.Context(), time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		binding, err := b.kube.RbacV1().RoleBindings(namespace).Get(ctx, "grant:"+name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return is(nil), nil
+		}
+		return err == nil && is(binding), err
+	})
+	if err != nil {
+		b.Fatalf("binding of %s: %v", name, err)
+	}
+}
+
+// A binding goes with its grant, also if somebody takes the finalizer away, and that of a
+// grant that is gone gives its name to the next.
+func TestGoneGrant(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	stop := b.run()
+	rules := func(g *tenancyv1.Grant) { g.Spec.RoleRef, g.Spec.Rules = nil, *holding("get") }
+	for _, name := range []string{"one", "two", "three"} {
+		b.make(name, rules)
+		b.saying(name, tenancyv1.GrantActive, metav1.ConditionTrue, "Bound")
+	}
+	grants := b.own.TenancyV1().Grants(namespace)
+	gone := func(name string) { // the fake knows no finalizers
+		if err := grants.Delete(b.Context(), name, metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gone("one")
+	b.binding("one", func(binding *rbacv1.RoleBinding) bool { return binding == nil })
+	stop()
+	gone("two")
+	gone("three")
+	b.make("three", func(g *tenancyv1.Grant) { rules(g); g.UID = "of-another" })
+	defer b.run()()
+	b.binding("two", func(binding *rbacv1.RoleBinding) bool { return binding == nil })
+	b.saying("three", tenancyv1.GrantActive, metav1.ConditionTrue, "Bound")
+	b.binding("three", func(binding *rbacv1.RoleBinding) bool {
+		return binding != nil && binding.OwnerReferences[0].UID == "of-another" && binding.OwnerReferences[0].BlockOwnerDeletion == nil
+	})
+	left, err := b.kube.RbacV1().Roles(namespace).List(b.Context(), metav1.ListOptions{})
+	if err != nil || len(left.Items) != 1 {
+		t.Errorf("roles %+v, %v", left, err)
+	}
+}
+
+// Who takes the owner off a binding does not keep it.
+func TestDisowned(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	stop := b.run()
+	b.make("hour", func(g *tenancyv1.Grant) { g.Spec.Duration = &metav1.Duration{Duration: time.Hour} })
+	b.saying("hour", tenancyv1.GrantActive, metav1.ConditionTrue, "Bound")
+	disown := func() {
+		patch := []byte(`{"metadata":{"ownerReferences":null,"annotations":null}}`)
+		if _, err := b.kube.RbacV1().RoleBindings(namespace).Patch(b.Context(), "grant:hour", types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	disown()
+	b.binding("hour", func(binding *rbacv1.RoleBinding) bool {
+		return len(binding.OwnerReferences) == 1 && binding.Annotations["tenancy.stoa.dev/expires-at"] != ""
+	})
+	stop()
+	disown()
+	b.clock.Step(time.Hour)
+	defer b.run()()
+	b.becomes("hour", tenancyv1.GrantExpired, false)
+}
+
+// The finalizer comes back while the grant is in force.
+func TestFinalizerTakenAway(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	defer b.run()()
+	b.make("one", func(*tenancyv1.Grant) {})
+	b.saying("one", tenancyv1.GrantActive, metav1.ConditionTrue, "Bound")
+	grants := b.own.TenancyV1().Grants(namespace)
+	if _, err := grants.Patch(t.Context(), "one", types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	err := wait.PollUntilContextTimeout(t.Context(), time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		g, err := grants.Get(ctx, "one", metav1.GetOptions{})
+		return err == nil && len(g.Finalizers) == 1, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
