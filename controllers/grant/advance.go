@@ -35,6 +35,7 @@ const (
 	prefix = "grant:"
 	// inForce is the condition.
 	inForce = "InForce"
+	notHeld = "NotHeld"
 	bound   = "The permission is bound to the subject."
 )
 
@@ -74,12 +75,7 @@ func (c *controller) activate(ctx context.Context, g *tenancyv1.Grant) error {
 	begins.Status.ActivatedAt = new(metav1.NewTime(c.clock.Now().Truncate(time.Second)))
 	err := c.confirm(ctx, begins)
 	if lacks := (escalation.Error{}); errors.As(err, &lacks) {
-		c.end(g, tenancyv1.GrantRefused, "NotHeld", err.Error())
-		if err := c.write(ctx, g); err != nil {
-			return err
-		}
-		c.tell(ctx, g, corev1.EventTypeWarning, "Refused", "Refuse", err.Error())
-		return nil
+		return c.refuse(ctx, g, lacks)
 	}
 	if err != nil {
 		return fmt.Errorf("what is granted is not known: %w", err)
@@ -94,6 +90,29 @@ func (c *controller) activate(ctx context.Context, g *tenancyv1.Grant) error {
 		return err
 	}
 	return c.bindOrSay(ctx, g)
+}
+
+// refuse ends a grant whose grantor does not hold what it grants, and has not for a while:
+// another server, which took the grant, may have heard earlier of what gives it to him.
+func (c *controller) refuse(ctx context.Context, g *tenancyv1.Grant, why error) error {
+	since := apimeta.FindStatusCondition(g.Status.Conditions, inForce)
+	if since == nil {
+		g.Status.ObservedGeneration = g.Generation
+		c.setCondition(g, metav1.ConditionFalse, notHeld, why.Error())
+		if err := c.write(ctx, g); err != nil {
+			return err
+		}
+		return work.AgainError{Within: tick}
+	}
+	if c.clock.Since(since.LastTransitionTime.Time) < doubt {
+		return work.AgainError{Within: tick}
+	}
+	c.end(g, tenancyv1.GrantRefused, notHeld, why.Error())
+	if err := c.write(ctx, g); err != nil {
+		return err
+	}
+	c.tell(ctx, g, corev1.EventTypeWarning, "Refused", "Refuse", why.Error())
+	return nil
 }
 
 // hold has a grant stay until its binding is gone.

@@ -5,7 +5,7 @@
 // and takes them back when their time is over or when they are deleted.
 //
 //	Pending ──► finalizer, status Active ──► (Role and) RoleBinding ──► InForce ──► Expired
-//	   └──► Refused: the grantor does not hold what is granted
+//	   └──► Refused: the grantor does not hold what is granted, for some seconds
 //
 // What is written down comes before what follows from it, so that a controller that
 // ends in between goes on where it was. The binding says itself until when it holds,
@@ -44,6 +44,9 @@ const (
 	// tick is how often the wall clock is compared with the ends of grants. A timer would
 	// not notice that somebody sets it.
 	tick = time.Second
+	// doubt is how long a grant is not refused for good. Servers of one etcd hear of a write
+	// within that.
+	doubt = 10 * time.Second
 )
 
 type controller struct {

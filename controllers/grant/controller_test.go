@@ -219,6 +219,17 @@ func TestNotBound(t *testing.T) {
 	b.becomes("one", tenancyv1.GrantActive, true)
 }
 
+// What the grantor holds may become known here later than where he made the grant.
+func TestHeldLate(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	defer b.run()()
+	b.make("early", func(g *tenancyv1.Grant) { g.Spec.RoleRef, g.Spec.Rules = nil, *holding("delete") })
+	b.saying("early", tenancyv1.GrantPending, metav1.ConditionFalse, "NotHeld")
+	b.held.Store(holding("delete"))
+	b.saying("early", tenancyv1.GrantActive, metav1.ConditionTrue, "Bound")
+}
+
 // binding waits until the binding of a grant, nil if there is none, is as it should be.
 func (b *bench) binding(name string, is func(*rbacv1.RoleBinding) bool) {
 	b.Helper()
