@@ -11,6 +11,8 @@ const (
 	TenantLabel = GroupName + "/tenant"
 	// OwnersBinding is the role binding of the owners of a tenant in its namespaces.
 	OwnersBinding = "tenant-owners"
+	// OwnersRole is the cluster role that the owners of a tenant have in its namespaces.
+	OwnersRole = "admin"
 	// SuspendedLabel is on the namespaces of a tenant that is suspended, in a host whose
 	// policy goes by it. Its value is the name of the tenant.
 	SuspendedLabel = GroupName + "/suspended"

@@ -29,10 +29,8 @@ import (
 const (
 	// manager owns the fields that the controller applies.
 	manager = "stoa-tenants"
-	// defaultName is that of the objects of which a namespace has one, and ownersRole the
-	// role of the owners.
+	// defaultName is that of the objects of which a namespace has one.
 	defaultName = "tenant"
-	ownersRole  = "admin"
 )
 
 // kindOf is a kind of which namespaces get objects.
@@ -122,7 +120,7 @@ func (c *controller) defaultsOf(t *tenancyv1.Tenant, namespace *corev1.Namespace
 		add(rbacv1.SchemeGroupVersion.String(), "RoleBinding", name, map[string]any{"roleRef": role, "subjects": local})
 	}
 	if len(t.Spec.Owners) > 0 {
-		bind(tenancy.OwnersBinding, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: ownersRole}, t.Spec.Owners)
+		bind(tenancy.OwnersBinding, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: tenancy.OwnersRole}, t.Spec.Owners)
 	}
 	for _, b := range spec.RoleBindings {
 		subjects := b.Subjects

@@ -86,10 +86,10 @@ func prepareGrant(ctx context.Context, obj, old *tenancy.Grant) {
 }
 
 // permitGrant refuses a grant of what the caller does not hold. What is granted is not
-// changed later.
+// changed later. One that server-side apply makes comes as a change of nothing.
 func permitGrant(ctx context.Context, server kind.Server, obj, old *tenancy.Grant) error {
 	caller, ok := genericapirequest.UserFrom(ctx)
-	if ref := obj.Spec.RoleRef; !ok || old != nil || server.Roles == nil || ref != nil && ref.Kind != "Role" && ref.Kind != "ClusterRole" {
+	if ref := obj.Spec.RoleRef; !ok || old != nil && old.UID != "" || server.Roles == nil || ref != nil && ref.Kind != "Role" && ref.Kind != "ClusterRole" {
 		return nil // validation refuses other roles; where roles are not known, no grant is put in force
 	}
 	guard := escalation.Guard{Authorizer: server.Authorizer, Roles: server.Roles, Until: endOfGrant(obj)}

@@ -44,6 +44,7 @@ func Tenants() kind.Kind {
 				return append(validation.WarningsOnTenant(obj, old), lostFields(ctx, obj, old)...)
 			},
 		},
+		Permit: permitTenant,
 		Columns: []kind.Column[tenancy.Tenant]{
 			kind.Name[tenancy.Tenant](),
 			{Name: "Phase", Description: "Whether the tenant works, is suspended or is being deleted.",

@@ -371,3 +371,84 @@ func TestTenantsWithoutThePlugin(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Who may write tenants gives away by them what he holds everywhere, and no more: their
+// bindings are made by a controller that may do everything.
+func TestTenantsGiveNoMore(t *testing.T) {
+	t.Parallel()
+	tenant := newTenant(t, "owner-"+unique(t), func(spec *tenancyv1.TenantSpec) {
+		spec.NamespaceDefaults.RoleBindings = []tenancyv1.NamespaceRoleBinding{{Name: "ops", RoleRef: clusterRole("cluster-admin"), Subjects: []rbacv1.Subject{userOf("ops")}}}
+	})
+	jane := "jane-" + tenant.Name
+	grantEverywhere(t, jane, []rbacv1.PolicyRule{
+		{APIGroups: []string{tenancy.GroupName}, Resources: []string{"tenants"}, Verbs: []string{"get", "create", "patch", "update"}},
+		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"list"}},
+	})
+	lister := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: jane + "-lister"}, Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"list"}}}}
+	if _, err := admin(t).RbacV1().ClusterRoles().Create(t.Context(), lister, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "her own permission", mayList(as(t, jane), ""))
+	tenants := tenancyAs(t, api, jane).TenancyV1().Tenants()
+	const lacks = `" is forbidden: user "%s" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:`
+	refused := func(name, of string, err error) {
+		t.Helper()
+		want := fmt.Sprintf(`tenants.tenancy.stoa.dev "`+of+lacks, jane)
+		if !apierrors.IsForbidden(err) || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
+	}
+	ops := `{"name":"ops","roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"cluster-admin"},"subjects":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"ops"}`
+	for name, test := range map[string]struct {
+		patch string
+		more  bool
+	}{
+		"a label":        {patch: `{"metadata":{"labels":{"a":"b"}}}`},
+		"a name":         {patch: `{"spec":{"displayName":"One"}}`},
+		"as it was":      {patch: `{"spec":{"namespaceDefaults":{"roleBindings":[` + ops + `]}]}}}`},
+		"what she holds": {patch: `{"spec":{"namespaceDefaults":{"roleBindings":[` + ops + `]},` + bindingTo("lister", "ClusterRole", lister.Name, jane) + `]}}}`},
+		"a role":         {patch: `{"spec":{"namespaceDefaults":{"roleBindings":[` + ops + `]},` + bindingTo("me", "ClusterRole", "edit", jane) + `]}}}`, more: true},
+		"a local role":   {patch: `{"spec":{"namespaceDefaults":{"roleBindings":[` + ops + `]},` + bindingTo("me", "Role", "any", jane) + `]}}}`, more: true},
+		"a subject":      {patch: `{"spec":{"namespaceDefaults":{"roleBindings":[` + ops + `,{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"` + jane + `"}]}]}}}`, more: true},
+		"nobody named":   {patch: `{"spec":{"namespaceDefaults":{"roleBindings":[{"name":"ops","roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"cluster-admin"}}]}}}`, more: true},
+		"an owner":       {patch: `{"spec":{"owners":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"` + jane + `"}]}}`, more: true},
+	} {
+		_, err := tenants.Patch(t.Context(), tenant.Name, types.MergePatchType, []byte(test.patch), metav1.PatchOptions{})
+		if test.more {
+			refused(name, tenant.Name, err)
+		} else if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	own := &tenancyv1.Tenant{ObjectMeta: metav1.ObjectMeta{Name: tenant.Name + "-own"}}
+	own.Spec.Owners = []rbacv1.Subject{userOf(jane)}
+	refused("create", own.Name, second(tenants.Create(t.Context(), own, metav1.CreateOptions{})))
+	alpha := `{"apiVersion":"tenancy.stoa.dev/v1alpha1","kind":"Tenant","metadata":{"name":"` + own.Name + `"},"spec":{"owners":["user:` + jane + `"]}}`
+	_, err := tenancyAs(t, api, jane).TenancyV1alpha1().Tenants().Patch(t.Context(), own.Name, types.ApplyPatchType, []byte(alpha), metav1.PatchOptions{FieldManager: "jane"})
+	refused("apply", own.Name, err)
+	grantEverywhere(t, jane+"-binder", []rbacv1.PolicyRule{
+		{APIGroups: []string{tenancy.GroupName}, Resources: []string{"tenants"}, Verbs: []string{"create"}},
+		{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"clusterroles"}, ResourceNames: []string{"admin"}, Verbs: []string{"bind"}},
+	})
+	await(t, "who may bind the role of owners", func(ctx context.Context) (bool, error) {
+		_, err := tenancyAs(t, api, jane+"-binder").TenancyV1().Tenants().Create(ctx, own, metav1.CreateOptions{})
+		if apierrors.IsForbidden(err) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+}
+
+func clusterRole(name string) rbacv1.RoleRef {
+	return rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name}
+}
+
+func userOf(name string) rbacv1.Subject {
+	return rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: name}
+}
+
+// bindingTo is a role binding of a tenant.
+func bindingTo(name, kind, role, user string) string {
+	return `{"name":"` + name + `","roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"` + kind + `","name":"` + role +
+		`"},"subjects":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"` + user + `"}]}`
+}
