@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/stoa-project/stoa/apis/tenancy"
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
 	"github.com/stoa-project/stoa/stoatest"
 )
@@ -328,4 +329,51 @@ func TestAggregatedGrants(t *testing.T) {
 	b.start(t)
 	inPhase(t, root, "shared", last.Name, tenancyv1.GrantExpired)
 	mayNot(t, "after a restart", impersonate(t, h.Server, "judy"), "shared")
+}
+
+// TestAggregatedEscalation has somebody give away by a grant what the host gives him for a
+// time, and by a tenant what it does not.
+func TestAggregatedEscalation(t *testing.T) {
+	t.Parallel()
+	h, _ := newBehind(t)
+	h.namespace(t, "shared", "")
+	root := tenancyAs(t, h.Server, "")
+	soon := grantOf("edit", "eve")
+	soon.Spec.ExpiresAt = new(metav1.NewTime(time.Now().Add(time.Hour).Truncate(time.Second)))
+	if _, err := root.TenancyV1().Grants("shared").Create(t.Context(), soon, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	tenant := &tenancyv1.Tenant{ObjectMeta: metav1.ObjectMeta{Name: "one"}}
+	if _, err := root.TenancyV1().Tenants().Create(t.Context(), tenant, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "eve"}, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{tenancy.GroupName}, Resources: []string{"tenants"}, Verbs: []string{"get", "patch"}},
+	}}
+	binding := &rbacv1.ClusterRoleBinding{ObjectMeta: role.ObjectMeta, RoleRef: clusterRole("eve"), Subjects: []rbacv1.Subject{userOf("eve")}}
+	if _, err := h.admin(t).RbacV1().ClusterRoles().Create(t.Context(), role, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.admin(t).RbacV1().ClusterRoleBindings().Create(t.Context(), binding, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	eve := tenancyAs(t, h.Server, "eve").TenancyV1()
+	for what, want := range map[string]string{
+		`"edit-eve" is forbidden`: `user "eve" holds this only until ` + soon.Spec.ExpiresAt.UTC().Format(time.RFC3339),
+		`"one" is forbidden`:      `user "eve" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held`,
+	} {
+		eventually(t, func() (failure string) { // the host's authorizer and the informers take a moment
+			var err error
+			if strings.HasPrefix(what, `"one"`) {
+				patch := []byte(`{"spec":{"owners":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"eve"}]}}`)
+				_, err = eve.Tenants().Patch(t.Context(), "one", types.MergePatchType, patch, metav1.PatchOptions{})
+			} else {
+				_, err = eve.Grants("shared").Create(t.Context(), grantOf("edit", "eve"), metav1.CreateOptions{})
+			}
+			if err == nil || !strings.Contains(err.Error(), what+": "+want) {
+				return fmt.Sprintf("%v, want %s: %s", err, what, want)
+			}
+			return ""
+		})
+	}
 }
