@@ -4,21 +4,27 @@
 package storage
 
 import (
+	"math"
 	"sync"
 	"time"
 
 	"k8s.io/utils/clock"
 )
 
-// alarms is the clock of a watch cache that wakes who waits for it when the cache is
-// closed: each read that has to wait for the cache leaves a goroutine that sleeps three
-// seconds, and holds the whole server. A test may have started a dozen others by then.
+// moment is how long after the close everybody is woken. Who looked at the time just before
+// waits by then, and would not hear it earlier.
+const moment = 10 * time.Millisecond
+
+// alarms is the clock of a watch cache, whose time is over when the cache is closed: who
+// waits for the cache is woken, and gives up. Each read that has to wait leaves a goroutine
+// that sleeps three seconds, and holds the whole server. A test may have started a dozen
+// others by then.
 type alarms struct {
 	clock.RealClock
 
 	mu     sync.Mutex
 	closed bool
-	set    map[*time.Timer]chan<- time.Time
+	set    map[*time.Timer]struct{}
 }
 
 // After implements clock.Clock.
@@ -27,8 +33,7 @@ func (a *alarms) After(d time.Duration) <-chan time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
-		rung <- a.Now()
-		return rung
+		d = min(d, moment)
 	}
 	var timer *time.Timer
 	timer = time.AfterFunc(d, func() {
@@ -38,21 +43,30 @@ func (a *alarms) After(d time.Duration) <-chan time.Time {
 		rung <- a.Now()
 	})
 	if a.set == nil {
-		a.set = map[*time.Timer]chan<- time.Time{}
+		a.set = map[*time.Timer]struct{}{}
 	}
-	a.set[timer] = rung
+	a.set[timer] = struct{}{}
 	return rung
 }
 
-// close wakes everybody.
+// Since implements clock.Clock.
+func (a *alarms) Since(t time.Time) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return math.MaxInt64
+	}
+	return a.RealClock.Since(t)
+}
+
+// close lets nobody wait any more.
 func (a *alarms) close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.closed = true
-	for timer, rung := range a.set {
+	for timer := range a.set {
 		if timer.Stop() {
-			rung <- a.Now()
+			timer.Reset(moment)
 		}
 	}
-	a.set = nil
 }
