@@ -97,7 +97,7 @@ func Table() []Controller {
 			Needs: []schema.GroupVersionResource{{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingadmissionpolicies"}},
 		},
 		{Name: resourcequota.Name, Needs: need("resourcequotas"), New: resourcequota.New},
-		{Name: resourcequota.TenantName, Needs: append(need("namespaces"), tenancy.WithResource("tenants")), New: resourcequota.NewTenants},
+		{Name: resourcequota.TenantName, Needs: append(need("namespaces"), tenancy.WithResource("tenants")), Behind: true, New: resourcequota.NewTenants},
 		{Name: rootca.Name, Needs: need("namespaces", "configmaps"), New: rootca.New},
 		{Name: serviceaccount.Name, Needs: need("namespaces", "serviceaccounts"), New: plain(serviceaccount.New)},
 		{

@@ -32,6 +32,7 @@ import (
 	"github.com/stoa-project/stoa/server/extremes"
 	"github.com/stoa-project/stoa/server/host"
 	"github.com/stoa-project/stoa/server/openapi"
+	"github.com/stoa-project/stoa/server/review"
 )
 
 // assembly is what the servers of the chain are made from. A request goes to the
@@ -76,6 +77,9 @@ func (a *assembly) build(ctx context.Context) (front *genericapiserver.GenericAP
 	}()
 	chain := a.config.BuildHandlerChainFunc
 	a.chain = func(handler http.Handler, config *genericapiserver.Config) http.Handler {
+		if a.host != nil {
+			handler = review.Reviewer{Plugins: config.AdmissionControl, MaxObject: config.MaxRequestBodyBytes}.Serve(handler)
+		}
 		codecs := a.options.types.codecs
 		checked := extremes.Patches(handler, config.MaxRequestBodyBytes, a.typeOf, codecs)
 		a.gate = newGate(chain(withoutSecrets(checked, codecs), config))

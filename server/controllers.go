@@ -180,6 +180,9 @@ func (s *Server) controllerBase(c CompletedOptions) (work.Server, error) {
 	base := work.Server{
 		Alone: s.etcd != nil && !c.Host.Aggregated, Behind: c.Host.Aggregated, RequestTimeout: c.Run.RequestTimeout, Charges: c.Admission.charges, RootCA: s.identity.trust, SigningDuration: o.SigningDuration, Administrator: adminUser,
 	}
+	if s.host != nil {
+		base.Lacks = s.host.Lacks
+	}
 	if s.tokens != nil { // behind another server there are none
 		base.Tokens = s.tokens.issuer
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -169,7 +170,7 @@ func (o *AdmissionOptions) plugins() []plugin {
 		{name: validating.PluginName, register: validating.Register, needs: registered("validatingwebhookconfigurations")},
 		{
 			name: resourcequota.PluginName, register: func(p *admission.Plugins) { resourcequota.Register(p, o.charges) },
-			needs: need(v1("", "resourcequotas")),
+			needs: need(v1("", "resourcequotas")), behind: true,
 		},
 		{name: alwaysanswer.DenyName, register: alwaysanswer.RegisterDeny, off: true},
 	}
@@ -247,7 +248,11 @@ func (c CompletedOptions) admit(config *genericapiserver.Config, access *rest.Co
 		tenancyrules.Initializer{Client: tenancy.client, Informers: tenancy.informers}, closed,
 	}
 	if c.available(config, []schema.GroupVersionResource{namespaces, tenants}) {
-		initializers = append(initializers, resourcequota.Tenants{Client: tenancy.client, Informers: tenancy.informers, Core: client, Namespaces: factory})
+		hosted := time.Duration(0)
+		if c.Host.Aggregated {
+			hosted = c.Run.RequestTimeout
+		}
+		initializers = append(initializers, resourcequota.Tenants{Client: tenancy.client, Informers: tenancy.informers, Core: client, Namespaces: factory, Hosted: hosted})
 	}
 	err = chain.ApplyTo(config, factory, client, dynamicClient, config.FeatureGate, config.EffectiveVersion, initializers...)
 	switch {

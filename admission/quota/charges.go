@@ -5,8 +5,13 @@ package quota
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 )
 
 // Charges are the requests for which a quota may have been charged and whose objects may
@@ -19,6 +24,16 @@ type Charges struct {
 	// is where in them the next one goes.
 	own  []string
 	next int
+	// expected are the objects that a host has been charged for.
+	expected map[types.UID][]*expectation
+	lost     map[*func(string)]struct{}
+}
+
+// expectation is an object that is about to be stored, in a version after before.
+type expectation struct {
+	before string
+	timer  *time.Timer
+	over   func()
 }
 
 // versions is how many resource versions are kept.
@@ -35,8 +50,14 @@ type waiter struct {
 
 // Add makes a request known that is about to be charged. It is over with its context.
 func (c *Charges) Add(ctx context.Context, namespace string) {
+	context.AfterFunc(ctx, c.begin(namespace))
+}
+
+// begin makes a request known, and returns what ends it.
+func (c *Charges) begin(namespace string) (over func()) {
 	own := &charge{}
 	c.lock.Lock()
+	defer c.lock.Unlock()
 	if c.open == nil {
 		c.open = map[string]map[*charge]struct{}{}
 	}
@@ -44,12 +65,100 @@ func (c *Charges) Add(ctx context.Context, namespace string) {
 		c.open[namespace] = map[*charge]struct{}{}
 	}
 	c.open[namespace][own] = struct{}{}
-	c.lock.Unlock()
-	context.AfterFunc(ctx, func() {
+	return func() {
 		for _, w := range c.end(namespace, own) {
 			w.do()
 		}
+	}
+}
+
+// Expected is an object for which a quota is charged and that a host stores.
+type Expected struct {
+	Namespace string
+	UID       types.UID
+	// Version is the resource version that is changed; empty: the object is new.
+	Version string
+	// Within is how long the host may take.
+	Within time.Duration
+}
+
+// Expect makes a request known that is about to be charged for an object that a host
+// stores. It is over when the object is stored, or when the host cannot store it any more,
+// or with refused: nothing has been charged.
+func (c *Charges) Expect(object Expected) (refused func()) {
+	e := &expectation{before: object.Version, over: c.begin(object.Namespace)}
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if c.expected == nil {
+		c.expected = map[types.UID][]*expectation{}
+	}
+	c.expected[object.UID] = append(c.expected[object.UID], e)
+	own := func(other *expectation) bool { return other == e }
+	e.timer = time.AfterFunc(object.Within, func() {
+		c.tellLost(object, e)
+		c.took(object.UID, own)
 	})
+	return func() { c.took(object.UID, own) }
+}
+
+// Stored notes that a version of an object is stored.
+func (c *Charges) Stored(uid types.UID, version string) {
+	c.took(uid, func(e *expectation) bool {
+		later, err := resourceversion.CompareResourceVersion(version, e.before)
+		return e.before == "" || err == nil && later > 0
+	})
+}
+
+// took ends the requests for an object that are over.
+func (c *Charges) took(uid types.UID, over func(*expectation) bool) {
+	c.lock.Lock()
+	var ended, left []*expectation
+	for _, e := range c.expected[uid] {
+		if over(e) {
+			ended = append(ended, e)
+		} else {
+			left = append(left, e)
+		}
+	}
+	if len(left) > 0 {
+		c.expected[uid] = left
+	} else {
+		delete(c.expected, uid)
+	}
+	c.lock.Unlock()
+	for _, e := range ended {
+		e.timer.Stop()
+		e.over()
+	}
+}
+
+// Lost has a function called with the namespace of each object that was charged for and
+// that a host has not stored, until stop is called. Who waits for charges still waits for it
+// then, so that what he has read before it was charged can be read again.
+func (c *Charges) Lost(do func(namespace string)) (stop func()) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if c.lost == nil {
+		c.lost = map[*func(string)]struct{}{}
+	}
+	c.lost[&do] = struct{}{}
+	return func() {
+		c.lock.Lock()
+		defer c.lock.Unlock()
+		delete(c.lost, &do)
+	}
+}
+
+func (c *Charges) tellLost(object Expected, e *expectation) {
+	var heard []*func(string)
+	c.lock.Lock()
+	if slices.Contains(c.expected[object.UID], e) {
+		heard = slices.Collect(maps.Keys(c.lost))
+	}
+	c.lock.Unlock()
+	for _, do := range heard {
+		(*do)(object.Namespace)
+	}
 }
 
 // end takes a request away that is over, and returns who waited for it last.

@@ -48,6 +48,34 @@ func Evaluators(devices *Devices, list Lister) []quota.Evaluator {
 	return out
 }
 
+// Limiting returns the evaluators of the kinds of which something is limited by these
+// names. list may be nil where nothing is counted, and devices where nobody has any.
+func Limiting(names []corev1.ResourceName, devices *Devices, list Lister) []quota.Evaluator {
+	if list == nil {
+		list = func(schema.GroupVersionResource) generic.ListFuncByNamespace { return nil }
+	}
+	ignored := Ignored()
+	var out []quota.Evaluator
+	for _, e := range Evaluators(devices, list) {
+		if len(e.MatchingResources(names)) > 0 {
+			out = append(out, e)
+		}
+		ignored[e.GroupResource()] = struct{}{}
+	}
+	for _, name := range names {
+		text, ok := strings.CutPrefix(string(name), "count/")
+		if !ok {
+			continue
+		}
+		resource := schema.ParseGroupResource(text)
+		if _, done := ignored[resource]; !done {
+			// Which version does not matter to list, which is asked for the resource alone.
+			out = append(out, generic.NewObjectCountEvaluator(resource, list(resource.WithVersion("")), ""))
+		}
+	}
+	return out
+}
+
 // Ignored are resources that no quota counts: those that are not stored, and events.
 func Ignored() map[schema.GroupResource]struct{} {
 	out := map[schema.GroupResource]struct{}{}

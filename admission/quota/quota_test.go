@@ -312,3 +312,46 @@ func TestCharges(t *testing.T) {
 		}
 	})
 }
+
+// What a host stores is waited for until it has, or cannot any more.
+func TestExpect(t *testing.T) {
+	t.Parallel()
+	const within = time.Minute
+	for name, tc := range map[string]struct {
+		version string
+		then    func(charges *quota.Charges, refused func())
+		over    bool
+		lost    string
+	}{
+		"nothing comes":       {"", func(*quota.Charges, func()) {}, false, "n"},
+		"it comes":            {"", func(c *quota.Charges, _ func()) { c.Stored("u", "7") }, true, ""},
+		"another one comes":   {"", func(c *quota.Charges, _ func()) { c.Stored("v", "7") }, false, "n"},
+		"it is refused":       {"", func(_ *quota.Charges, refused func()) { refused() }, true, ""},
+		"it was there before": {"10", func(c *quota.Charges, _ func()) { c.Stored("u", "9"); c.Stored("u", "10") }, false, "n"},
+		"it changes":          {"9", func(c *quota.Charges, _ func()) { c.Stored("u", "10") }, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var charges quota.Charges
+				lost := ""
+				stop := charges.Lost(func(namespace string) { lost += namespace })
+				defer stop()
+				deaf := charges.Lost(func(string) { t.Error("hears more than he wants") })
+				deaf()
+				refused := charges.Expect(quota.Expected{Namespace: "n", UID: "u", Version: tc.version, Within: within})
+				over := false
+				charges.After(func() { over = true }, "n")
+				tc.then(&charges, refused)
+				if over != tc.over {
+					t.Errorf("over: %t, want %t", over, tc.over)
+				}
+				<-time.After(within) // of the bubble
+				synctest.Wait()
+				if !over || lost != tc.lost {
+					t.Errorf("in the end over is %t and lost %q, want %q", over, lost, tc.lost)
+				}
+			})
+		})
+	}
+}

@@ -34,8 +34,8 @@ const (
 // accessor is where the evaluator of the library has quotas from, and charges them.
 type accessor struct {
 	client  kubernetes.Interface
-	quotas  corelisters.ResourceQuotaLister
-	tenants *limits // nil: there are none
+	quotas  corelisters.ResourceQuotaLister // nil: those of tenants alone
+	tenants *limits                         // nil: there are none
 	drained <-chan struct{}
 	// written are quotas as they were charged, until the informer knows them.
 	written *lru.Cache
@@ -52,7 +52,7 @@ func (a *accessor) begin() (context.Context, context.CancelFunc) {
 func (a *accessor) GetQuotas(namespace string) ([]corev1.ResourceQuota, error) {
 	ctx, cancel := a.begin()
 	defer cancel()
-	list, err := a.quotas.ResourceQuotas(namespace).List(labels.Everything())
+	list, err := a.ofNamespace(namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +65,14 @@ func (a *accessor) GetQuotas(namespace string) ([]corev1.ResourceQuota, error) {
 		return out, err
 	}
 	return append(out, *asRead(tenant, namespace)), nil
+}
+
+// ofNamespace returns the quotas that a namespace has itself.
+func (a *accessor) ofNamespace(namespace string) ([]*corev1.ResourceQuota, error) {
+	if a.quotas == nil {
+		return nil, nil
+	}
+	return a.quotas.ResourceQuotas(namespace).List(labels.Everything())
 }
 
 // UpdateQuotaStatus implements resourcequota.QuotaAccessor. After a conflict the evaluator

@@ -14,9 +14,10 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
 	genericadmissioninitializer "k8s.io/apiserver/pkg/admission/initializer"
@@ -31,6 +32,7 @@ import (
 
 	"github.com/stoa-project/stoa/admission/quota"
 	"github.com/stoa-project/stoa/apis/core"
+	"github.com/stoa-project/stoa/apis/tenancy"
 )
 
 // PluginName is what --enable-admission-plugins calls it.
@@ -51,6 +53,10 @@ type plugin struct {
 	charges *quota.Charges
 	quotas  accessor
 	synced  []func() bool
+	// factory has the quotas of namespaces, unless a host charges them, which has so much
+	// time to store what is charged here.
+	factory informers.SharedInformerFactory
+	hosted  time.Duration
 	// turns has an element for each request that the charger has.
 	turns chan struct{}
 
@@ -98,9 +104,7 @@ func (p *plugin) SetExternalKubeClientSet(client kubernetes.Interface) {
 
 // SetExternalKubeInformerFactory implements WantsExternalKubeInformerFactory.
 func (p *plugin) SetExternalKubeInformerFactory(factory informers.SharedInformerFactory) {
-	informer := factory.Core().V1().ResourceQuotas()
-	p.quotas.quotas = informer.Lister()
-	p.synced = append(p.synced, informer.Informer().HasSynced)
+	p.factory = factory
 }
 
 // SetDrainedNotification implements WantsDrainedNotification.
@@ -108,10 +112,16 @@ func (p *plugin) SetDrainedNotification(drained <-chan struct{}) {
 	p.quotas.drained = drained
 }
 
-// ValidateInitialization implements admission.InitializationValidator.
+// ValidateInitialization implements admission.InitializationValidator. It comes last, so
+// that what is not needed is not watched.
 func (p *plugin) ValidateInitialization() error {
-	if p.quotas.client == nil || p.quotas.quotas == nil || p.quotas.drained == nil {
+	if p.quotas.client == nil || p.factory == nil || p.quotas.drained == nil {
 		return errors.New("missing client, lister of quotas or signal that requests are drained")
+	}
+	if p.hosted == 0 {
+		informer := p.factory.Core().V1().ResourceQuotas()
+		p.quotas.quotas = informer.Lister()
+		p.synced = append(p.synced, informer.Informer().HasSynced)
 	}
 	return nil
 }
@@ -141,10 +151,30 @@ func (p *plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 	case <-ctx.Done():
 		return apierrors.NewTimeoutError("the request was not charged to the resource quotas in time", 1)
 	}
+	refused := func() {}
 	if !a.IsDryRun() {
-		p.charges.Add(ctx, a.GetNamespace())
+		refused = p.announce(ctx, a)
 	}
-	return p.charger.Evaluate(a)
+	err = p.charger.Evaluate(a)
+	if apierrors.IsForbidden(err) { // after other errors it may have been charged
+		refused()
+	}
+	return err
+}
+
+// announce makes a request known that is about to be charged, and returns what ends that
+// if it was not.
+func (p *plugin) announce(ctx context.Context, a admission.Attributes) (refused func()) {
+	object, err := meta.Accessor(a.GetObject())
+	if p.hosted == 0 || err != nil || a.GetResource().Group == tenancy.GroupName {
+		p.charges.Add(ctx, a.GetNamespace())
+		return func() {}
+	}
+	expected := quota.Expected{Namespace: a.GetNamespace(), UID: object.GetUID(), Within: p.hosted}
+	if before, err := meta.Accessor(a.GetOldObject()); err == nil && a.GetOperation() == admission.Update {
+		expected.Version = before.GetResourceVersion()
+	}
+	return p.charges.Expect(expected)
 }
 
 // limited says whether anything limits what a namespace uses.
@@ -152,7 +182,7 @@ func (p *plugin) limited(ctx context.Context, namespace string) (bool, error) {
 	if len(p.config.LimitedResources) > 0 { // the configuration demands quotas
 		return true, nil
 	}
-	quotas, err := p.quotas.quotas.ResourceQuotas(namespace).List(labels.Everything())
+	quotas, err := p.quotas.ofNamespace(namespace)
 	if err != nil || len(quotas) > 0 {
 		return true, err
 	}

@@ -6,6 +6,7 @@ package resourcequota
 import (
 	"context"
 	"errors"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -33,6 +34,9 @@ type Tenants struct {
 	// Core has the namespaces, and Namespaces informers that know of which tenant they are.
 	Core       kubernetes.Interface
 	Namespaces informers.SharedInformerFactory
+	// Hosted is how long a host may take to store what has been charged here. It charges the
+	// quotas of namespaces itself. Zero: this server stores the objects.
+	Hosted time.Duration
 }
 
 // Initialize implements admission.PluginInitializer.
@@ -46,6 +50,7 @@ func (i Tenants) Initialize(to admission.Interface) {
 		tenants: tenants.Reader{Lister: all.Lister(), Client: i.Client, NamespaceLister: of.Lister(), NamespacesClient: i.Core},
 		written: lru.New(remembered), charges: p.charges,
 	}
+	p.hosted = i.Hosted
 	p.synced = append(p.synced, all.Informer().HasSynced, of.Informer().HasSynced)
 }
 

@@ -21,6 +21,22 @@ const (
 	MetadataAnnotation = GroupName + "/metadata-of"
 	// NamespacesFinalizer keeps a tenant until its namespaces are gone.
 	NamespacesFinalizer = GroupName + "/namespaces"
+	// LimitsLabel says of the namespace of a tenant how little a host, whose webhooks go by
+	// it, has to ask about what is written there. A namespace that is new has no such label:
+	// the host asks about everything.
+	LimitsLabel = GroupName + "/limits"
+	// LimitsNone says that the tenant has no quota, and nobody machines of his own.
+	LimitsNone = "none"
+	// LimitsWithoutPlacement says that pods get nothing from the tenant.
+	LimitsWithoutPlacement = "no-placement"
+	// Webhooks is the name of the two configurations by which a host asks. In one of them
+	// pods get the placement of their tenant, in the other one what is written is judged, and
+	// charged to the quota of the tenant.
+	Webhooks = "stoa-tenants"
+	// PlacementWebhook is the webhook in the first one.
+	PlacementWebhook = "placement." + GroupName
+	// LimitsWebhook is the webhook in the other one.
+	LimitsWebhook = "limits." + GroupName
 	// DisplayNameAnnotation holds the display name of the project that a namespace is.
 	DisplayNameAnnotation = GroupName + "/display-name"
 	// ProjectAnnotation of a namespace says that it was created as a project.

@@ -197,6 +197,16 @@ func (c *controller) settled(key string) (a *account, waits bool) {
 	return s.account, false
 }
 
+// recount has a quota counted from what it is now, also if it waits with what it was.
+func (c *controller) recount(key string) {
+	c.lock.Lock()
+	if s := c.charged[key]; s != nil {
+		s.again = true
+	}
+	c.lock.Unlock()
+	c.queue.Add(key)
+}
+
 // settles says whether a quota has charges that are not stored. It comes again when they
 // are.
 func (c *controller) settles(key string, a *account) bool {

@@ -6,10 +6,8 @@ package resourcequota
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -56,7 +54,7 @@ func (c *controller) watch(ctx context.Context, key string, a *account) (seen, e
 	var out seen
 	var served *catalog.List
 	all, limited := true, map[schema.GroupResource]bool{}
-	for _, e := range limiting(a.quota, devices, list) {
+	for _, e := range quota.Limiting(apiquota.ResourceNames(a.quota.Spec.Hard), devices, list) {
 		resource := e.GroupResource()
 		m := c.join(resource, key, a.namespaces)
 		if m == nil {
@@ -67,6 +65,12 @@ func (c *controller) watch(ctx context.Context, key string, a *account) (seen, e
 			found, ok := served.Resource(resource)
 			if !ok || !found.Namespaced || !found.Can("create", "list", "watch", "delete") {
 				all = false
+				continue
+			}
+			if lacks, err := c.lacks(ctx, resource); err != nil {
+				return seen{}, err
+			} else if lacks { // the tenant says so in a condition
+				c.queue.AddAfter(key, patience)
 				continue
 			}
 			if err := c.monitor(ctx, found.GroupVersionResource); err != nil {
@@ -92,6 +96,15 @@ func (c *controller) watch(ctx context.Context, key string, a *account) (seen, e
 		c.queue.AddAfter(unserved, rediscovery)
 	}
 	return out, nil
+}
+
+// lacks says whether a right is missing to count a resource.
+func (c *controller) lacks(ctx context.Context, resource schema.GroupResource) (bool, error) {
+	if c.server.Lacks == nil {
+		return false, nil
+	}
+	lacks, err := c.server.Lacks(ctx, resource)
+	return len(lacks) > 0, err
 }
 
 // rediscover has quotas counted again that name what was not served, if the server
@@ -157,31 +170,6 @@ func (c *controller) wake(m *monitor, after time.Duration) {
 	}
 }
 
-// limiting are the evaluators of what a quota limits.
-func limiting(q *corev1.ResourceQuota, devices *quota.Devices, list quota.Lister) []apiquota.Evaluator {
-	names := apiquota.ResourceNames(q.Spec.Hard)
-	ignored := quota.Ignored()
-	var out []apiquota.Evaluator
-	for _, e := range quota.Evaluators(devices, list) {
-		if len(e.MatchingResources(names)) > 0 {
-			out = append(out, e)
-		}
-		ignored[e.GroupResource()] = struct{}{}
-	}
-	for _, name := range names {
-		text, ok := strings.CutPrefix(string(name), "count/")
-		if !ok {
-			continue
-		}
-		resource := schema.ParseGroupResource(text)
-		if _, done := ignored[resource]; !done {
-			// Which version does not matter to list, which is asked for the resource alone.
-			out = append(out, generic.NewObjectCountEvaluator(resource, list(resource.WithVersion("")), ""))
-		}
-	}
-	return out
-}
-
 func (c *controller) known(resource schema.GroupResource) *monitor {
 	c.lock.Lock()
 	defer c.lock.Unlock()
@@ -223,7 +211,13 @@ func (c *controller) monitor(ctx context.Context, resource schema.GroupVersionRe
 
 // listen has quotas counted again because of what a monitor sees.
 func (c *controller) listen(m *monitor) error {
-	if err := m.informer.SetTransform(remember); err != nil {
+	err := m.informer.SetTransform(func(obj any) (any, error) {
+		if stored, err := meta.Accessor(obj); err == nil && stored.GetUID() != "" {
+			c.server.Charges.Stored(stored.GetUID(), stored.GetResourceVersion())
+		}
+		return remember(obj)
+	})
+	if err != nil {
 		return err
 	}
 	changed := func(obj any) {
@@ -234,7 +228,7 @@ func (c *controller) listen(m *monitor) error {
 			c.gone(m, known.Namespace)
 		}
 	}
-	_, err := m.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+	_, err = m.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		UpdateFunc: func(old, obj any) {
 			before, ok := old.(*metav1.PartialObjectMetadata)
 			now, okNow := obj.(*metav1.PartialObjectMetadata)

@@ -82,9 +82,12 @@ func NewTenants(server work.Server) func(context.Context) {
 				return
 			}
 			for _, name := range []string{from, to} {
-				if tenant, err := s.known.Get(name); err == nil && limits(tenant) {
+				if s.limits(name) {
 					c.queue.Add(name)
 				}
+			}
+			if server.Behind && s.limits(to) { // the host may not have asked about what came at the same time
+				c.queue.AddAfter(to, server.RequestTimeout)
 			}
 		}
 		c.queue.Listen(ofNamespaces, cache.ResourceEventHandlerFuncs{
@@ -92,6 +95,13 @@ func NewTenants(server work.Server) func(context.Context) {
 			UpdateFunc: func(old, obj any) { moved(tenantOf(old), tenantOf(obj)) },
 			DeleteFunc: work.Each(func(obj any) { moved(tenantOf(obj), "") }).OnDelete,
 		})
+		if server.Behind {
+			defer server.Charges.Lost(func(namespace string) {
+				if of, err := namespaces.Lister().Get(namespace); err == nil && s.limits(tenantOf(of)) {
+					c.recount(tenantOf(of))
+				}
+			})()
+		}
 		c.run(ctx)
 	}
 }
@@ -107,6 +117,12 @@ func tenantOf(obj any) string {
 // limits says whether a tenant has a quota, or had one.
 func limits(tenant *tenancyv1.Tenant) bool {
 	return len(tenant.Spec.Quota.Hard) > 0 || len(tenant.Status.QuotaUsed) > 0
+}
+
+// limits says the same of the tenant with a name.
+func (s *tenants) limits(name string) bool {
+	tenant, err := s.known.Get(name)
+	return err == nil && limits(tenant)
 }
 
 // rises says whether more is used of a quota than before.
@@ -238,10 +254,20 @@ func (s *tenants) put(ctx context.Context, a *account, status corev1.ResourceQuo
 	return nil
 }
 
-// guard implements store. What is charged by another server is there as soon as late has
-// passed, or never will be. Of a version that handlers were not told of yet nobody knows
-// whose charges are in it: it is looked at when they are.
+// guard implements store. A host may not have asked about what was on its way when
+// something was limited for the first time.
 func (s *tenants) guard(key string, a *account, usage corev1.ResourceList) (corev1.ResourceList, time.Duration) {
+	kept, rest := s.keep(key, a, usage)
+	if s.server.Behind && rest == 0 && len(apiquota.Mask(a.quota.Status.Used, apiquota.ResourceNames(usage))) < len(usage) {
+		rest = s.server.RequestTimeout
+	}
+	return kept, rest
+}
+
+// keep returns what may be written of what was counted. What is charged by another server
+// is there as soon as late has passed, or never will be. Of a version that handlers were
+// not told of yet nobody knows whose charges are in it: it is looked at when they are.
+func (s *tenants) keep(key string, a *account, usage corev1.ResourceList) (corev1.ResourceList, time.Duration) {
 	if s.server.Alone {
 		return usage, 0
 	}

@@ -50,7 +50,7 @@ type controller struct {
 	own        versioned.Interface
 	metadata   metadata.Interface
 	charges    *quota.Charges
-	behind     bool
+	host       *host // nil without
 	tenants    tenancylisters.TenantLister
 	namespaces cache.SharedIndexInformer
 	names      corelisters.NamespaceLister
@@ -79,7 +79,7 @@ func New(server work.Server) func(context.Context) {
 	}
 	return func(ctx context.Context) {
 		c := &controller{
-			client: server.Client, own: server.Tenancy, metadata: server.Metadata, charges: server.Charges, behind: server.Behind,
+			client: server.Client, own: server.Tenancy, metadata: server.Metadata, charges: server.Charges,
 			tenants: tenants.Lister(), namespaces: ofNamespaces, names: namespaces.Lister(), request: server.RequestTimeout,
 			children: metadatainformer.NewFilteredSharedInformerFactory(server.Metadata, 0, metav1.NamespaceAll, func(o *metav1.ListOptions) {
 				o.LabelSelector = tenancy.TenantLabel
@@ -89,11 +89,19 @@ func New(server work.Server) func(context.Context) {
 		if !server.Alone {
 			c.tallies = map[string]tally{}
 		}
+		if server.Behind {
+			c.host = newHost(server, c.syncHost)
+		}
 		c.ofTenants, c.within = work.NewQueue(Name, c.syncTenant), work.NewQueue(Name+"-namespaces", c.syncNamespace)
 		c.ofTenants.Workers, c.within.Workers = workers, workers
 		c.ofTenants.Listen(ofTenants, cache.ResourceEventHandlerFuncs{
 			AddFunc:    func(obj any) { c.changed(ctx, nil, obj) },
 			UpdateFunc: func(old, obj any) { c.changed(ctx, old, obj) },
+			DeleteFunc: work.Each(func(obj any) {
+				if tenant, ok := obj.(*tenancyv1.Tenant); ok && limits(tenant) {
+					c.tellHost()
+				}
+			}).OnDelete,
 		})
 		c.within.Listen(ofNamespaces, cache.ResourceEventHandlerFuncs{
 			AddFunc:    func(obj any) { c.moved(nil, obj) },
@@ -102,7 +110,10 @@ func New(server work.Server) func(context.Context) {
 		})
 		var all sync.WaitGroup
 		all.Go(func() { c.ofTenants.Run(ctx) })
-		all.Go(func() { c.within.Run(ctx) })
+		all.Go(func() { c.within.Run(ctx, ofTenants) })
+		if c.host != nil {
+			all.Go(func() { c.host.look.Run(ctx, ofTenants, ofNamespaces) })
+		}
 		all.Wait()
 		c.children.Shutdown()
 	}
@@ -133,8 +144,18 @@ func (c *controller) changed(ctx context.Context, old, obj any) {
 	if known && before.Generation == tenant.Generation {
 		return
 	}
+	if limits(tenant) || known && limits(before) {
+		c.tellHost()
+	}
 	for _, namespace := range c.of(tenant.Name) {
 		c.within.Add(namespace.Name)
+	}
+}
+
+// tellHost has it seen to that a host asks about what tenants limit.
+func (c *controller) tellHost() {
+	if c.host != nil {
+		c.host.look.Add(everything)
 	}
 }
 
@@ -228,7 +249,7 @@ func (c *controller) syncNamespace(ctx context.Context, name string) error {
 	if label, has := namespace.Labels[tenancy.TenantLabel]; has {
 		tenant, err := c.tenants.Get(label)
 		if apierrors.IsNotFound(err) { // it was deleted in spite of the namespace, which keeps what it got
-			if !c.stopped(namespace) {
+			if !c.marksHost(namespace) {
 				return nil
 			}
 			unmarked := metadataOf(namespace, nil, nil)
@@ -237,8 +258,10 @@ func (c *controller) syncNamespace(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		want = c.defaultsOf(tenant, namespace)
-	} else if c.marked(namespace) {
+		if want, err = c.defaultsOf(tenant, namespace); err != nil {
+			return err
+		}
+	} else if c.marked(namespace) { // it left a tenant
 		want = append(want, metadataOf(namespace, nil, nil))
 	}
 	for i := range want {

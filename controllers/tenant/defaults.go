@@ -75,25 +75,49 @@ func metadataOf(namespace *corev1.Namespace, labels, annotations map[string]stri
 // not tell the truth, what is applied is nothing, and takes away nothing.
 func (c *controller) marked(namespace *corev1.Namespace) bool {
 	_, has := namespace.Annotations[tenancy.MetadataAnnotation]
-	return has || c.stopped(namespace)
+	return has || c.marksHost(namespace)
 }
 
-// stopped says whether a host's policy takes a namespace for one of a suspended tenant.
-func (c *controller) stopped(namespace *corev1.Namespace) bool {
-	_, has := namespace.Labels[tenancy.SuspendedLabel]
-	return has && c.behind
+// marksHost says whether a namespace has a label by which policies and webhooks of a host
+// go.
+func (c *controller) marksHost(namespace *corev1.Namespace) bool {
+	_, suspended := namespace.Labels[tenancy.SuspendedLabel]
+	_, limited := namespace.Labels[tenancy.LimitsLabel]
+	return c.host != nil && (suspended || limited)
+}
+
+// marksOf are the labels by which policies and webhooks of a host go in a namespace of a
+// tenant.
+func (c *controller) marksOf(t *tenancyv1.Tenant) (map[string]string, error) {
+	if c.host == nil {
+		return nil, nil
+	}
+	out := map[string]string{}
+	if t.Spec.Suspended {
+		out[tenancy.SuspendedLabel] = t.Name
+	}
+	limits, err := c.limitsOf(t)
+	if limits != "" {
+		out[tenancy.LimitsLabel] = limits
+	}
+	return out, err
 }
 
 // defaultsOf returns what a namespace gets from its tenant.
-func (c *controller) defaultsOf(t *tenancyv1.Tenant, namespace *corev1.Namespace) []object {
+func (c *controller) defaultsOf(t *tenancyv1.Tenant, namespace *corev1.Namespace) ([]object, error) {
 	spec := &t.Spec.NamespaceDefaults
 	var out []object
-	extra := maps.Clone(t.Spec.Namespaces.Labels)
-	if c.behind && t.Spec.Suspended {
-		if extra == nil {
-			extra = map[string]string{}
+	extra, err := c.marksOf(t)
+	if err != nil {
+		return nil, err
+	}
+	if extra == nil {
+		extra = map[string]string{}
+	}
+	for name, value := range t.Spec.Namespaces.Labels {
+		if _, mark := extra[name]; !mark {
+			extra[name] = value
 		}
-		extra[tenancy.SuspendedLabel] = t.Name
 	}
 	if annotations := t.Spec.Namespaces.Annotations; len(extra)+len(annotations) > 0 || c.marked(namespace) {
 		out = append(out, metadataOf(namespace, extra, annotations))
@@ -136,7 +160,7 @@ func (c *controller) defaultsOf(t *tenancyv1.Tenant, namespace *corev1.Namespace
 			Ingress:     []networkingv1.NetworkPolicyIngressRule{{From: []networkingv1.NetworkPolicyPeer{{NamespaceSelector: &same}}}},
 		}})
 	}
-	return out
+	return out, nil
 }
 
 // apply has an object be as it should be. A binding of another role has to go first: its

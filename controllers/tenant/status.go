@@ -106,23 +106,21 @@ func (c *controller) forget(tenant string) {
 	delete(c.tallies, tenant)
 }
 
-// tellLimits says what of a tenant is not in force, because a host does not ask this
-// server about what is written there.
+// tellLimits says what of a tenant is not in force behind a host, and why.
 func (c *controller) tellLimits(t *tenancyv1.Tenant) {
 	var without []string
-	if len(t.Spec.Placement.NodeSelector)+len(t.Spec.Placement.Tolerations) > 0 {
-		without = append(without, "spec.placement does not hold")
+	if c.host != nil && limits(t) {
+		var known bool
+		if without, known = c.host.without(t); !known {
+			return // what it says holds until then
+		}
 	}
-	if len(t.Spec.Quota.Hard) > 0 {
-		without = append(without, "spec.quota does not hold")
-	}
-	if !c.behind || len(without) == 0 {
+	if len(without) == 0 {
 		apimeta.RemoveStatusCondition(&t.Status.Conditions, limited)
 		return
 	}
 	apimeta.SetStatusCondition(&t.Status.Conditions, metav1.Condition{
-		Type: limited, Status: metav1.ConditionTrue, Reason: "BehindHost", ObservedGeneration: t.Generation,
-		Message: "the host cluster does not ask this server about what is written there: " + strings.Join(without, ", "),
+		Type: limited, Status: metav1.ConditionTrue, Reason: "BehindHost", ObservedGeneration: t.Generation, Message: strings.Join(without, "; "),
 	})
 }
 

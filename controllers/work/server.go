@@ -4,6 +4,7 @@
 package work
 
 import (
+	"context"
 	"crypto"
 	"crypto/x509"
 	"time"
@@ -41,9 +42,12 @@ type Server struct {
 	Alone bool
 	// RequestTimeout is how long a request lasts at most, here and on the other servers.
 	RequestTimeout time.Duration
-	// Behind says that the objects of Kubernetes are those of a host, whose admission does
-	// not ask this server.
+	// Behind says that the objects of Kubernetes are those of a host, whose admission asks
+	// this server by webhooks.
 	Behind bool
+	// Lacks returns in words the rights that the server needs to count the objects of a
+	// resource of the host and does not have. It is there if Behind is.
+	Lacks func(context.Context, schema.GroupResource) ([]string, error)
 	// Tenancy and TenancyInformers are the same for the group tenancy.stoa.dev.
 	Tenancy          versioned.Interface
 	TenancyInformers externalversions.SharedInformerFactory

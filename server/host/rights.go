@@ -15,6 +15,9 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/stoa-project/stoa/apis/tenancy"
 )
 
 const (
@@ -53,7 +56,8 @@ func (r Right) Attributes() *authorizationv1.ResourceAttributes {
 
 // ClusterRules are what the server does with the cluster's objects, in all namespaces:
 // namespaces are those of projects, and what tenants and grants say becomes objects in
-// them. To bind roles that the server does not hold itself needs the verbs bind and
+// them. What tenants limit it counts; of other kinds than these only if it is given the
+// right. To bind roles that the server does not hold itself needs the verbs bind and
 // escalate. There is none of them for bindings in the whole cluster, which it only reads.
 func ClusterRules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
@@ -64,7 +68,21 @@ func ClusterRules() []rbacv1.PolicyRule {
 		{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"roles"}, Verbs: []string{"get", "list", "watch", "create", "update", "delete", "bind", "escalate"}},
 		{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"clusterroles"}, Verbs: []string{"list", "watch", "bind"}},
 		{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"clusterrolebindings"}, Verbs: []string{"list", "watch"}},
+		{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get"}},
+		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "watch"}},
+		{APIGroups: []string{""}, Resources: []string{"persistentvolumeclaims", "services"}, Verbs: []string{"list", "watch"}},
+		{APIGroups: []string{"resource.k8s.io"}, Resources: []string{"deviceclasses"}, Verbs: []string{"list"}},
+		{APIGroups: []string{"resource.k8s.io"}, Resources: []string{"resourceclaims"}, Verbs: []string{"list", "watch"}},
+		{APIGroups: []string{tenancy.GroupName}, Resources: []string{"grants"}, Verbs: []string{"list", "watch"}},
 	}
+}
+
+// WebhookRules are what the server does with the webhooks by which the cluster asks it.
+func WebhookRules() []rbacv1.PolicyRule {
+	rule := func(resource string, verbs ...string) rbacv1.PolicyRule {
+		return rbacv1.PolicyRule{APIGroups: []string{"admissionregistration.k8s.io"}, Resources: []string{resource}, ResourceNames: []string{tenancy.Webhooks}, Verbs: verbs}
+	}
+	return []rbacv1.PolicyRule{rule("mutatingwebhookconfigurations", "get"), rule("validatingwebhookconfigurations", "get", "patch")}
 }
 
 // Place is where a server is in the cluster.
@@ -86,10 +104,10 @@ func (p Place) Rights() []Right {
 		{Verb: "list", Resource: "configmaps", Namespace: metav1.NamespaceSystem, Name: trustName},
 		{Verb: "watch", Resource: "configmaps", Namespace: metav1.NamespaceSystem, Name: trustName},
 	}
-	for _, rule := range ClusterRules() {
+	for _, rule := range append(ClusterRules(), WebhookRules()...) {
 		for _, resource := range rule.Resources {
 			for _, verb := range rule.Verbs {
-				out = append(out, Right{Verb: verb, Group: rule.APIGroups[0], Resource: resource})
+				out = append(out, Right{Verb: verb, Group: rule.APIGroups[0], Resource: resource, Name: strings.Join(rule.ResourceNames, "")})
 			}
 		}
 	}
@@ -157,6 +175,19 @@ func (h *Host) answers(ctx context.Context) error {
 		return fmt.Errorf("the host cluster at %s does not answer: %w", h.Config.Host, err)
 	}
 	return nil
+}
+
+// Lacks returns in words the rights that the server needs to count the objects of a
+// resource, and does not have.
+func (h *Host) Lacks(ctx context.Context, resource schema.GroupResource) ([]string, error) {
+	var out []string
+	missing, err := h.missing(ctx, []Right{
+		{Verb: "list", Group: resource.Group, Resource: resource.Resource}, {Verb: "watch", Group: resource.Group, Resource: resource.Resource},
+	})
+	for _, right := range missing {
+		out = append(out, right.String())
+	}
+	return out, err
 }
 
 // missing are the rights that the server does not have.

@@ -62,6 +62,7 @@ func (c *Cluster) Examine(ctx context.Context, o Options) []Finding {
 		{"server", func() (string, string) { return c.lookAtServer(ctx, o) }},
 		{"authority", func() (string, string) { return c.lookAtAuthority(ctx, o) }},
 		{"available", func() (string, string) { return c.lookAtServices(ctx, o) }},
+		{"webhooks", func() (string, string) { return c.lookAtWebhooks(ctx) }},
 	}
 	var out []Finding
 	for _, check := range checks {

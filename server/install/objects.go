@@ -37,6 +37,7 @@ func (o Options) Objects() ([]*unstructured.Unstructured, error) {
 	for _, service := range o.APIServices {
 		objects = append(objects, o.apiService(service))
 	}
+	objects = append(objects, o.webhooks()...) // last, and first to go: they need all others
 	out := make([]*unstructured.Unstructured, 0, len(objects))
 	for _, obj := range objects {
 		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
@@ -92,7 +93,7 @@ func (o Options) identity() []runtime.Object {
 		&rbacv1.Role{TypeMeta: kind(rbacv1.GroupName, "Role"), ObjectMeta: o.meta(o.Namespace, Name), Rules: roles},
 		o.bind(o.Namespace, Name, "Role", Name),
 		o.bind(metav1.NamespaceSystem, "stoa:extension-apiserver-authentication-reader", "Role", "extension-apiserver-authentication-reader"),
-		&rbacv1.ClusterRole{TypeMeta: kind(rbacv1.GroupName, "ClusterRole"), ObjectMeta: o.meta("", "stoa:aggregated"), Rules: append(host.ClusterRules(),
+		&rbacv1.ClusterRole{TypeMeta: kind(rbacv1.GroupName, "ClusterRole"), ObjectMeta: o.meta("", "stoa:aggregated"), Rules: append(append(host.ClusterRules(), host.WebhookRules()...),
 			rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"create", "patch"}},
 			rbacv1.PolicyRule{APIGroups: []string{"events.k8s.io"}, Resources: []string{"events"}, Verbs: []string{"create", "patch"}},
 			rbacv1.PolicyRule{APIGroups: []string{apiregistration.GroupName}, Resources: []string{"apiservices"}, ResourceNames: names, Verbs: []string{"get", "patch"}},

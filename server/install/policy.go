@@ -18,7 +18,8 @@ import (
 
 // policies have the cluster itself keep rules of tenants, also while the server is down:
 // who sets the label that gives a namespace to one, and that nothing changes in the
-// namespaces of one that is suspended, which the server marks with another label.
+// namespaces of one that is suspended, which the server marks with another label. A third
+// label says what the cluster asks the server about.
 func (o Options) policies() []runtime.Object {
 	return append(o.policy("stoa-tenant-label", o.labels()), o.policy("stoa-tenant-suspended", o.suspension())...)
 }
@@ -44,6 +45,7 @@ func (o Options) labels() admissionregistrationv1.ValidatingAdmissionPolicySpec 
 			{Name: "before", Expression: "oldObject == null ? '' : " + label("oldObject", tenancy.TenantLabel)},
 			{Name: "now", Expression: label("object", tenancy.TenantLabel)},
 			{Name: "wasSuspended", Expression: "oldObject == null ? '' : " + label("oldObject", tenancy.SuspendedLabel)},
+			{Name: "hadLimits", Expression: "oldObject == null ? '' : " + label("oldObject", tenancy.LimitsLabel)},
 		},
 		Validations: []admissionregistrationv1.Validation{
 			{
@@ -55,6 +57,11 @@ func (o Options) labels() admissionregistrationv1.ValidatingAdmissionPolicySpec 
 				Expression: "variables.wasSuspended == " + label("object", tenancy.SuspendedLabel),
 				Reason:     new(metav1.StatusReasonForbidden),
 				Message:    "metadata.labels[" + tenancy.SuspendedLabel + "]: only the server changes it",
+			},
+			{
+				Expression: "variables.hadLimits == " + label("object", tenancy.LimitsLabel),
+				Reason:     new(metav1.StatusReasonForbidden),
+				Message:    "metadata.labels[" + tenancy.LimitsLabel + "]: only the server changes it",
 			},
 		},
 	}

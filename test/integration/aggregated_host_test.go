@@ -25,6 +25,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/cert"
@@ -310,6 +311,12 @@ func TestDoctor(t *testing.T) {
 		t.Fatal(err)
 	}
 	want("objects: missing: Service stoa-system/stoa", "run stoa install again")
+	h.install(t, o)
+	want("well")
+	ignore := []byte(`{"webhooks":[{"name":"placement.tenancy.stoa.dev","failurePolicy":"Ignore"}]}`)
+	must(kubernetes.NewForConfigOrDie(h.Config()).AdmissionregistrationV1().MutatingWebhookConfigurations().Patch(
+		t.Context(), "stoa-tenants", types.StrategicMergePatchType, ignore, metav1.PatchOptions{}))(t)
+	want("webhooks: webhook placement.tenancy.stoa.dev has the failure policy Ignore, and does not hold while the server is down: run stoa install again")
 	h.install(t, o)
 	want("well")
 	behind.Stop()
