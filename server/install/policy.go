@@ -39,11 +39,11 @@ func (o Options) policy(name string, spec admissionregistrationv1.ValidatingAdmi
 
 func (o Options) labels() admissionregistrationv1.ValidatingAdmissionPolicySpec {
 	return admissionregistrationv1.ValidatingAdmissionPolicySpec{
-		MatchConstraints: &admissionregistrationv1.MatchResources{ResourceRules: rules("", "v1", "namespaces", admissionregistrationv1.Create, admissionregistrationv1.Update)},
+		MatchConstraints: &admissionregistrationv1.MatchResources{ResourceRules: rules("", "v1", []string{"namespaces", "namespaces/finalize", "namespaces/status"}, admissionregistrationv1.Create, admissionregistrationv1.Update)},
 		MatchConditions:  []admissionregistrationv1.MatchCondition{o.others()},
 		Variables: []admissionregistrationv1.Variable{
-			{Name: "before", Expression: "oldObject == null ? '' : " + label("oldObject", tenancy.TenantLabel)},
-			{Name: "now", Expression: label("object", tenancy.TenantLabel)},
+			{Name: "before", Expression: "oldObject == null ? '' : " + tenantOf("oldObject")},
+			{Name: "now", Expression: tenantOf("object")},
 			{Name: "wasSuspended", Expression: "oldObject == null ? '' : " + label("oldObject", tenancy.SuspendedLabel)},
 			{Name: "hadLimits", Expression: "oldObject == null ? '' : " + label("oldObject", tenancy.LimitsLabel)},
 		},
@@ -71,10 +71,12 @@ func (o Options) suspension() admissionregistrationv1.ValidatingAdmissionPolicyS
 	return admissionregistrationv1.ValidatingAdmissionPolicySpec{
 		MatchConstraints: &admissionregistrationv1.MatchResources{
 			NamespaceSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: tenancy.SuspendedLabel, Operator: metav1.LabelSelectorOpExists}}},
-			ResourceRules:     rules("*", "*", "*/*", admissionregistrationv1.OperationAll),
+			ResourceRules:     rules("*", "*", []string{"*/*"}, admissionregistrationv1.OperationAll),
 		},
 		MatchConditions: []admissionregistrationv1.MatchCondition{
 			o.others(),
+			// The selector selects namespaces: what is in none of them passes it.
+			{Name: "of-a-namespace", Expression: "request.?namespace.orValue('') != '' || request.resource.group == '' && request.resource.resource == 'namespaces'"},
 			{Name: "not-a-question", Expression: "request.resource.group != 'authorization.k8s.io'"},
 			{Name: "not-the-system", Expression: "request.userInfo.username.startsWith('system:serviceaccount:') ? " +
 				"!request.userInfo.username.startsWith('system:serviceaccount:kube-system:') : " +
@@ -102,16 +104,22 @@ func (o Options) others() admissionregistrationv1.MatchCondition {
 	return admissionregistrationv1.MatchCondition{Name: "not-the-server", Expression: fmt.Sprintf("request.userInfo.username != '%s'", name)}
 }
 
-func rules(group, version, resource string, operations ...admissionregistrationv1.OperationType) []admissionregistrationv1.NamedRuleWithOperations {
+func rules(group, version string, resources []string, operations ...admissionregistrationv1.OperationType) []admissionregistrationv1.NamedRuleWithOperations {
 	return []admissionregistrationv1.NamedRuleWithOperations{{RuleWithOperations: admissionregistrationv1.RuleWithOperations{
 		Operations: operations,
-		Rule:       admissionregistrationv1.Rule{APIGroups: []string{group}, APIVersions: []string{version}, Resources: []string{resource}},
+		Rule:       admissionregistrationv1.Rule{APIGroups: []string{group}, APIVersions: []string{version}, Resources: resources},
 	}}}
 }
 
 // label is the expression for a label of an object; an empty text if it has none.
 func label(of, name string) string {
 	return fmt.Sprintf("%s.metadata.?labels[?'%s'].orValue('')", of, name)
+}
+
+// tenantOf is the expression for the tenant that a namespace says it is of. One without a
+// name is a tenant that nobody has.
+func tenantOf(of string) string {
+	return fmt.Sprintf("%s.metadata.?labels[?'%s'].optMap(name, name == '' ? '-' : name).orValue('')", of, tenancy.TenantLabel)
 }
 
 // uses is the expression for whether the user has the verb "use" for a tenant.

@@ -138,27 +138,29 @@ func TestAggregatedTenants(t *testing.T) {
 	})
 }
 
+// bindEverywhere gives a user a cluster role with rules.
+func (h *hostCluster) bindEverywhere(t *testing.T, user string, rules ...rbacv1.PolicyRule) {
+	t.Helper()
+	roles := h.admin(t).RbacV1()
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "rules-of-" + user}, Rules: rules}
+	if _, err := roles.ClusterRoles().Create(t.Context(), role, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: role.Name}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name}}
+	binding.Subjects = []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}}
+	if _, err := roles.ClusterRoleBindings().Create(t.Context(), binding, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestAggregatedLabel has the host itself keep the label that gives namespaces to tenants.
 func TestAggregatedLabel(t *testing.T) {
 	t.Parallel()
 	h, b := newBehind(t)
 	b.Stop()
-	roles := h.admin(t).RbacV1()
-	allow := func(user string, rules ...rbacv1.PolicyRule) {
-		t.Helper()
-		role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: user}, Rules: rules}
-		if _, err := roles.ClusterRoles().Create(t.Context(), role, metav1.CreateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: user}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: user}}
-		binding.Subjects = []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}}
-		if _, err := roles.ClusterRoleBindings().Create(t.Context(), binding, metav1.CreateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	writes := rbacv1.PolicyRule{Verbs: []string{"create", "update", "patch"}, APIGroups: []string{""}, Resources: []string{"namespaces"}}
-	allow("mallory", writes)
-	allow("ursula", writes, rbacv1.PolicyRule{Verbs: []string{"use"}, APIGroups: []string{"tenancy.stoa.dev"}, Resources: []string{"tenants"}, ResourceNames: []string{"blue"}})
+	writes := rbacv1.PolicyRule{Verbs: []string{"create", "update", "patch"}, APIGroups: []string{""}, Resources: []string{"namespaces", "namespaces/status"}}
+	h.bindEverywhere(t, "mallory", writes)
+	h.bindEverywhere(t, "ursula", writes, rbacv1.PolicyRule{Verbs: []string{"use"}, APIGroups: []string{"tenancy.stoa.dev"}, Resources: []string{"tenants"}, ResourceNames: []string{"blue"}})
 	h.namespace(t, "free", "")
 	label := func(user, namespace, tenant string, dry ...string) error {
 		patch := []byte(`{"metadata":{"labels":{"tenancy.stoa.dev/tenant":` + tenant + `}}}`)
@@ -178,11 +180,16 @@ func TestAggregatedLabel(t *testing.T) {
 	}{
 		"gives to a tenant": {"mallory", "free", `"green"`, false}, "takes from a tenant": {"mallory", "taken", "null", false},
 		"nothing changes": {"mallory", "taken", `"green"`, true}, "uses another": {"ursula", "free", `"green"`, false},
-		"moves it": {"ursula", "taken", `"blue"`, false}, "uses it": {"ursula", "free", `"blue"`, true},
+		"gives to one without a name": {"mallory", "free", `""`, false}, "moves it": {"ursula", "taken", `"blue"`, false}, "uses it": {"ursula", "free", `"blue"`, true},
 	} {
 		if err := label(tc.user, tc.namespace, tc.tenant); (err == nil) != tc.allowed || err != nil && !apierrors.IsForbidden(err) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	part := []byte(`{"metadata":{"labels":{"tenancy.stoa.dev/suspended":"green"}}}`)
+	_, err := impersonate(t, h.Server, "mallory").CoreV1().Namespaces().Patch(t.Context(), "taken", types.MergePatchType, part, metav1.PatchOptions{}, "status")
+	if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "only the server changes it") {
+		t.Errorf("by a part of it: %v", err)
 	}
 }
 
@@ -227,6 +234,14 @@ func TestAggregatedSuspension(t *testing.T) {
 	if err := write(h.admin(t)); err != nil {
 		t.Errorf("who may use the tenant: %v", err)
 	}
+	h.bindEverywhere(t, "jane", rbacv1.PolicyRule{Verbs: []string{"create"}, APIGroups: []string{""}, Resources: []string{"nodes"}})
+	eventually(t, func() string {
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "machine"}}
+		if _, err := jane.CoreV1().Nodes().Create(t.Context(), node, metav1.CreateOptions{}); err != nil {
+			return "what is in no namespace: " + text(err)
+		}
+		return ""
+	})
 	if _, err := jane.CoreV1().ConfigMaps("blue").List(t.Context(), metav1.ListOptions{}); err != nil {
 		t.Errorf("she reads: %v", err)
 	}
