@@ -61,7 +61,10 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	if err != nil {
 		return fmt.Errorf("loopback client: %w", err)
 	}
-	shared := s.sharedInformers(client)
+	shared, err := s.sharedInformers(config)
+	if err != nil {
+		return err
+	}
 	tenancy, err := newTenancyClient(config)
 	if err != nil {
 		return err

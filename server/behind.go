@@ -5,6 +5,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apiserver/pkg/server/healthz"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"github.com/stoa-project/stoa/registry/kind"
 	"github.com/stoa-project/stoa/server/host"
@@ -71,16 +73,28 @@ func (s *Server) checkHost(c CompletedOptions, config *genericapiserver.Config) 
 
 // sharedInformers are those of the objects of Kubernetes. A copy of what a host has is
 // without what nobody here looks at.
-func (s *Server) sharedInformers(client kubernetes.Interface) informers.SharedInformerFactory {
+func (s *Server) sharedInformers(config *genericapiserver.Config) (informers.SharedInformerFactory, error) {
+	client, err := kubernetes.NewForConfig(s.background(config))
+	if err != nil {
+		return nil, fmt.Errorf("loopback client: %w", err)
+	}
 	if s.host == nil {
-		return informers.NewSharedInformerFactory(client, resync)
+		return informers.NewSharedInformerFactory(client, resync), nil
 	}
 	return informers.NewSharedInformerFactoryWithOptions(client, resync, informers.WithTransform(func(obj any) (any, error) {
 		if of, err := meta.Accessor(obj); err == nil {
 			of.SetManagedFields(nil)
 		}
 		return obj, nil
-	}))
+	})), nil
+}
+
+// background is how informers and controllers reach the objects of Kubernetes.
+func (s *Server) background(config *genericapiserver.Config) *rest.Config {
+	if s.host != nil {
+		return s.host.Background()
+	}
+	return config.LoopbackClientConfig
 }
 
 // kindHost is what the kinds may have of the host; nil without.

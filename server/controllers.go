@@ -65,7 +65,7 @@ func (s *Server) addControllers(a *assembly) error {
 	base.Guard = escalation.Guard{Authorizer: config.Authorization.Authorizer, Roles: a.roles}
 	var runs []func(context.Context)
 	for _, controller := range enabled {
-		loopback := rest.AddUserAgent(rest.CopyConfig(s.access(config)), controller.Name)
+		loopback := rest.AddUserAgent(rest.CopyConfig(s.background(config)), controller.Name)
 		client, err := kubernetes.NewForConfig(loopback)
 		if err != nil {
 			return fmt.Errorf("loopback client: %w", err)

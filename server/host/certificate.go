@@ -90,7 +90,9 @@ func (h *Host) Certificate(ctx context.Context, config CertificateConfig) (*Cert
 		config.Interval = syncInterval
 	}
 	c := &Certificate{host: h, config: config}
-	authorities, err := c.authorities(ctx)
+	soon, cancel := context.WithTimeout(ctx, reviewTimeout) // a host that is silent must not keep the server from living
+	defer cancel()
+	authorities, err := c.authorities(soon)
 	if err != nil {
 		klog.FromContext(ctx).Error(err, "Could not read the authority that signs the serving certificate, trying again; until then the host cluster does not trust this server")
 		if authorities, _, err = pki.Authorities(nil).Next(time.Now(), config.Service.Name, config.Lifetimes); err != nil {

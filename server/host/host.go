@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -25,6 +26,8 @@ const (
 	// all wait for an answer that does not come.
 	failures = 3
 	pause    = 2 * time.Second
+	// redial is how often what waits for the cluster tries to reach it.
+	redial = time.Second
 )
 
 // errAway is the error of a review while the cluster is left alone.
@@ -51,7 +54,8 @@ type Host struct {
 	rights        recent
 }
 
-// Open reads how to reach the cluster. It need not be there yet. ctx carries the logger.
+// Open reads how to reach the cluster. It need not be there yet. ctx carries the logger,
+// and ends when the server is to.
 func Open(ctx context.Context, o Options) (*Host, error) {
 	config, err := load(o.Kubeconfig)
 	if err != nil {
@@ -85,7 +89,7 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 			}
 		},
 	})
-	h.trust, err = newTrust(h.Client)
+	h.trust, err = newTrust(ctx, h.Client)
 	return h, err
 }
 
@@ -102,6 +106,42 @@ func load(kubeconfig string) (*rest.Config, error) {
 		return nil, fmt.Errorf("--kubeconfig: %w", err)
 	}
 	return config, nil
+}
+
+// Background is how to reach the cluster for what no request waits for: informers and
+// controllers. What cannot be sent waits until it can, so that they go on as soon as the
+// cluster is back; they themselves would stay away ever longer.
+func (h *Host) Background() *rest.Config {
+	config := rest.CopyConfig(h.Config)
+	config.Wrap(patient)
+	return config
+}
+
+func patient(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		for {
+			answer, err := next.RoundTrip(r)
+			if failed := (*net.OpError)(nil); !errors.As(err, &failed) || failed.Op != "dial" {
+				return answer, err
+			}
+			// Nothing was sent; the body that has been closed is there again.
+			if r.GetBody != nil {
+				body, err := r.GetBody()
+				if err != nil {
+					return nil, err
+				}
+				r = r.Clone(r.Context())
+				r.Body = body
+			} else if r.Body != nil {
+				return nil, err
+			}
+			select {
+			case <-r.Context().Done():
+				return nil, err
+			case <-time.After(redial):
+			}
+		}
+	})
 }
 
 // guard makes no calls to a cluster that does not answer.

@@ -4,6 +4,7 @@
 package host
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -26,9 +27,35 @@ const trustName = "extension-apiserver-authentication"
 type trust struct {
 	clients *dynamiccertificates.ConfigMapCAController
 	front   *genericoptions.DynamicRequestHeaderController
+	// atEnd calls a function when the server is to end.
+	atEnd func(func()) (forget func() bool)
 }
 
-func newTrust(client kubernetes.Interface) (trust, error) {
+// followed is what the cluster says, which is followed. A server that starts asks once
+// before it serves, and not for long: a cluster that is silent must not keep it from
+// living, or from ending.
+type followed struct {
+	content
+	atEnd func(func()) (forget func() bool)
+}
+
+// askOnce is how long a server that starts waits for each thing that the cluster says.
+const askOnce = time.Second
+
+type content interface {
+	dynamiccertificates.CAContentProvider
+	dynamiccertificates.ControllerRunner
+}
+
+// RunOnce implements dynamiccertificates.ControllerRunner.
+func (f followed) RunOnce(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, askOnce)
+	defer cancel()
+	defer f.atEnd(cancel)()
+	return f.content.RunOnce(ctx)
+}
+
+func newTrust(ctx context.Context, client kubernetes.Interface) (trust, error) {
 	clients, err := dynamiccertificates.NewDynamicCAFromConfigMapController("client-ca", metav1.NamespaceSystem, trustName, "client-ca-file", client)
 	if err != nil {
 		return trust{}, err
@@ -37,7 +64,8 @@ func newTrust(client kubernetes.Interface) (trust, error) {
 	if err != nil {
 		return trust{}, err
 	}
-	return trust{clients: clients, front: &genericoptions.DynamicRequestHeaderController{
+	atEnd := func(do func()) func() bool { return context.AfterFunc(ctx, do) }
+	return trust{clients: clients, atEnd: atEnd, front: &genericoptions.DynamicRequestHeaderController{
 		ConfigMapCAController: front,
 		RequestHeaderAuthRequestController: headerrequest.NewRequestHeaderAuthRequestController(trustName, metav1.NamespaceSystem, client,
 			"requestheader-username-headers", "requestheader-uid-headers", "requestheader-group-headers", "requestheader-extra-headers-prefix", "requestheader-allowed-names"),
@@ -46,14 +74,16 @@ func newTrust(client kubernetes.Interface) (trust, error) {
 
 // ClientCA signs the users of the cluster that have certificates. Who serves with it
 // has it follow the ConfigMap.
-func (h *Host) ClientCA() dynamiccertificates.CAContentProvider { return h.trust.clients }
+func (h *Host) ClientCA() dynamiccertificates.CAContentProvider {
+	return followed{h.trust.clients, h.trust.atEnd}
+}
 
 // FrontProxy says how the cluster tells who a user is. Who serves with its CA has it
 // follow the ConfigMap.
 func (h *Host) FrontProxy() *authenticatorfactory.RequestHeaderConfig {
 	front := h.trust.front
 	return &authenticatorfactory.RequestHeaderConfig{
-		CAContentProvider:   front,
+		CAContentProvider:   followed{front, h.trust.atEnd},
 		UsernameHeaders:     headerrequest.StringSliceProviderFunc(front.UsernameHeaders),
 		UIDHeaders:          headerrequest.StringSliceProviderFunc(front.UIDHeaders),
 		GroupHeaders:        headerrequest.StringSliceProviderFunc(front.GroupHeaders),

@@ -148,6 +148,7 @@ type server struct {
 	*process
 	dir, kubeconfig string
 	port            int
+	args            []string // more than start gives
 }
 
 func (s *server) url() string { return fmt.Sprintf("https://127.0.0.1:%d", s.port) }
@@ -183,14 +184,14 @@ func start(t *testing.T, dir string, args ...string) *server {
 // startOn starts stoa on a port and does not wait.
 func startOn(t *testing.T, dir string, port int, args ...string) *server {
 	t.Helper()
-	args = append([]string{"start", "--data-dir=" + dir, "--bind-address=127.0.0.1", "--secure-port=" + strconv.Itoa(port)}, args...)
-	return &server{process: launch(t, nil, "stoa", args...), dir: dir, kubeconfig: filepath.Join(dir, "admin.kubeconfig"), port: port}
+	all := append([]string{"start", "--data-dir=" + dir, "--bind-address=127.0.0.1", "--secure-port=" + strconv.Itoa(port)}, args...)
+	return &server{process: launch(t, nil, "stoa", all...), dir: dir, kubeconfig: filepath.Join(dir, "admin.kubeconfig"), port: port, args: args}
 }
 
-// restart starts the stopped server again, at the same address.
+// restart starts the stopped server again, at the same address and with the same flags.
 func (s *server) restart(t *testing.T) *server {
 	t.Helper()
-	next := startOn(t, s.dir, s.port)
+	next := startOn(t, s.dir, s.port, s.args...)
 	if !next.ready(t) {
 		t.Fatalf("stoa ended with %d: %s", next.wait(t), next.stderr.String())
 	}
