@@ -90,7 +90,7 @@ func Table() []Controller {
 		},
 		{Name: legacytoken.Name, Needs: need("secrets", "serviceaccounts", "pods", "configmaps"), New: legacytoken.New},
 		{Name: namespace.Name, Needs: need("namespaces"), New: namespace.New},
-		{Name: namespacecreator.Name, Needs: append(need("namespaces"), roles.WithResource("rolebindings")), New: namespacecreator.New},
+		{Name: namespacecreator.Name, Behind: true, Needs: append(need("namespaces"), roles.WithResource("rolebindings")), New: namespacecreator.New},
 		{Name: namespacedefaults.Name, Needs: need("namespaces", "configmaps", "resourcequotas", "limitranges"), New: namespacedefaults.New},
 		{
 			Name: policystatus.Name, New: policystatus.New,

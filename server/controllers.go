@@ -182,6 +182,11 @@ func (s *Server) controllerBase(c CompletedOptions) (work.Server, error) {
 	}
 	if s.host != nil {
 		base.Lacks = s.host.Lacks
+		service, err := host.ParseObjectName(c.Host.Service)
+		if err != nil {
+			return base, err
+		}
+		base.Place = service.Namespace
 	}
 	if s.tokens != nil { // behind another server there are none
 		base.Tokens = s.tokens.issuer

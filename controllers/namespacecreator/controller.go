@@ -8,12 +8,15 @@
 //
 // A namespace that was created as a project belongs to its creator by another role
 // binding. Who creates it makes that too; the controller does if a crash came between.
+// Behind a host, where anybody who writes namespaces writes annotations, it goes by what
+// the server has written down of the projects that it makes, and does nothing else.
 package namespacecreator
 
 import (
 	"context"
 	"encoding/json"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -39,6 +42,8 @@ const (
 	Binding = "namespace-creator"
 
 	systemPrefix = "system:"
+	// again is how often the projects are looked at that other servers make.
+	again = time.Minute
 )
 
 type controller struct {
@@ -48,6 +53,9 @@ type controller struct {
 
 // New returns the controller: a function that works until its context ends.
 func New(server work.Server) func(context.Context) {
+	if server.Behind {
+		return func(ctx context.Context) { finish(ctx, server) }
+	}
 	informer := server.Informers.Core().V1().Namespaces()
 	shared := informer.Informer()
 	return func(ctx context.Context) {
@@ -72,6 +80,23 @@ func New(server work.Server) func(context.Context) {
 		queue.Run(ctx, shared)
 		_ = shared.RemoveEventHandler(registration)
 	}
+}
+
+// finish gives their creators, behind a host, the projects that a server did not come to
+// the end of.
+func finish(ctx context.Context, server work.Server) {
+	const key = "projects"
+	promises := registrytenancy.NewPromises(server.Client.CoordinationV1().Leases(server.Place))
+	var queue *work.Queue
+	queue = work.NewQueue(Name, func(ctx context.Context, _ string) error {
+		if err := promises.Keep(ctx, server.Client); err != nil {
+			return err
+		}
+		queue.AddAfter(key, again)
+		return nil
+	})
+	queue.Add(key)
+	queue.Run(ctx)
 }
 
 // waits says whether the creator of a namespace has not got the role yet.

@@ -43,8 +43,9 @@ type Server struct {
 	// RequestTimeout is how long a request lasts at most, here and on the other servers.
 	RequestTimeout time.Duration
 	// Behind says that the objects of Kubernetes are those of a host, whose admission asks
-	// this server by webhooks.
+	// this server by webhooks. Place is the namespace of the server there.
 	Behind bool
+	Place  string
 	// Lacks returns in words the rights that the server needs to count the objects of a
 	// resource of the host and does not have. It is there if Behind is.
 	Lacks func(context.Context, schema.GroupResource) ([]string, error)

@@ -63,6 +63,8 @@ type Host struct {
 	// Begin writes something to the cluster: lists that come later have a greater resource
 	// version than everything that was read before.
 	Begin func(context.Context) error
+	// Namespace is where the server has its leases.
+	Namespace string
 	// Shared says that other servers answer for this one.
 	Shared bool
 }

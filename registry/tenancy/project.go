@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apiserver/pkg/registry/rest"
+	coordinationv1 "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
 	"github.com/stoa-project/stoa/apis/tenancy"
 	"github.com/stoa-project/stoa/registry/kind"
@@ -46,6 +47,11 @@ func Projects() kind.Kind {
 		}
 		if host := server.Host; host != nil {
 			served.cluster, served.behind, config.Begin = host.Config, true, host.Begin
+			leases, err := coordinationv1.NewForConfig(host.Config)
+			if err != nil {
+				return nil, fmt.Errorf("client for leases: %w", err)
+			}
+			served.promises = NewPromises(leases.Leases(host.Namespace))
 			if host.Shared {
 				config.Overlap = overlap
 			}

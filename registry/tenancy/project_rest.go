@@ -38,10 +38,12 @@ type projectREST struct {
 	ownerRole  string
 	// cluster is how to write namespaces and role bindings, with every right and the one to
 	// impersonate; behind a host, with those of the server there. tenants is where there is
-	// room for namespaces, nil if admission knows.
-	cluster *clientrest.Config
-	behind  bool
-	tenants *tenantSlots
+	// room for namespaces, nil if admission knows. promises is where it is written down what
+	// is being made, nil if the namespace itself says so.
+	cluster  *clientrest.Config
+	behind   bool
+	tenants  *tenantSlots
+	promises *Promises
 }
 
 var (

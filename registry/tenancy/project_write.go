@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -123,16 +124,27 @@ func (r *projectREST) create(ctx context.Context, who user.Info, project *tenanc
 	if dry {
 		createOptions.DryRun = []string{metav1.DryRunAll}
 	}
+	kept := func() {}
+	if r.promises != nil && !dry {
+		if kept, err = r.promises.make(ctx, wanted, who.GetName(), r.ownerRole); err != nil {
+			return nil, apierrors.NewInternalError(fmt.Errorf("write down that %q makes the project: %w", who.GetName(), err))
+		}
+	}
 	made, err := namespaces.Create(ctx, wanted, createOptions)
 	if err != nil {
+		if refusedByServer(err) { // otherwise it may be there
+			kept()
+		}
 		return nil, ofProject(err, project.Name)
 	}
 	if dry {
 		return journal.Project(made), nil
 	}
 	bound, err := r.bindOwner(ctx, who, made.Name)
+	if err == nil || r.undo(ctx, made) {
+		kept()
+	}
 	if err != nil {
-		r.undo(ctx, made)
 		return nil, apierrors.NewInternalError(fmt.Errorf("give %q the role %q in the project: %w", who.GetName(), r.ownerRole, err))
 	}
 	return r.after(ctx, who, made, bound.ResourceVersion), nil
@@ -180,15 +192,15 @@ func (r *projectREST) bindOwner(ctx context.Context, who user.Info, namespace st
 }
 
 // undo deletes the namespace of a project that could not be created, also if nobody waits
-// for that.
-func (r *projectREST) undo(ctx context.Context, made *corev1.Namespace) {
+// for that, and says whether it is gone.
+func (r *projectREST) undo(ctx context.Context, made *corev1.Namespace) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
 	client, err := typedcorev1.NewForConfig(r.cluster)
 	for err == nil {
 		err = client.Namespaces().Delete(ctx, made.Name, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(made.UID))})
 		if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-			return
+			return true
 		}
 		select {
 		case <-ctx.Done():
@@ -197,6 +209,13 @@ func (r *projectREST) undo(ctx context.Context, made *corev1.Namespace) {
 		}
 	}
 	klog.FromContext(ctx).Error(err, "Could not delete the namespace of a project that was not created", "namespace", klog.KObj(made))
+	return false
+}
+
+// refusedByServer says whether an error is the answer of a server that did nothing.
+func refusedByServer(err error) bool {
+	status := apierrors.APIStatus(nil)
+	return errors.As(err, &status) && status.Status().Code < http.StatusInternalServerError
 }
 
 // after returns a project as the user sees it after a write to something at a revision.

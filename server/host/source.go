@@ -38,7 +38,7 @@ const beginnings = "stoa-projects"
 func (h *Host) Kind(namespace string) *kind.Host {
 	config := rest.CopyConfig(h.Config)
 	config.Wrap(withAuditID)
-	return &kind.Host{Config: config, Begin: func(ctx context.Context) error { return h.begin(ctx, namespace) }}
+	return &kind.Host{Config: config, Namespace: namespace, Begin: func(ctx context.Context) error { return h.begin(ctx, namespace) }}
 }
 
 // withAuditID has the cluster's audit log tell for which request another one is sent.

@@ -6,9 +6,11 @@ package e2e
 import (
 	"context"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -18,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -335,5 +338,94 @@ func TestHostLater(t *testing.T) {
 		t.Fatal("the server has ended")
 	}
 	b.reachable(t)
+	b.stop(t)
+}
+
+// A server that is killed between the namespace of a project and the binding of its owner
+// makes that when it comes again; and the doctor names a right that it lacks.
+func TestBehindKilled(t *testing.T) {
+	t.Parallel()
+	integration(t)
+	b := newBehind(t)
+	arrived, killed := make(chan struct{}, 8), make(chan struct{})
+	holds := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		arrived <- struct{}{}
+		<-killed // and then it has no answer
+	}))
+	defer holds.Close()
+	hooks := b.host.client(t).AdmissionregistrationV1().ValidatingWebhookConfigurations()
+	hook := &admissionregistrationv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "holds"}, Webhooks: []admissionregistrationv1.ValidatingWebhook{{
+		Name: "holds.example.com", AdmissionReviewVersions: []string{"v1"}, SideEffects: new(admissionregistrationv1.SideEffectClassNone), TimeoutSeconds: new(int32(30)),
+		ClientConfig: admissionregistrationv1.WebhookClientConfig{
+			URL: new(holds.URL), CABundle: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: holds.Certificate().Raw}),
+		},
+		Rules: []admissionregistrationv1.RuleWithOperations{{
+			Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
+			Rule:       admissionregistrationv1.Rule{APIGroups: []string{"rbac.authorization.k8s.io"}, APIVersions: []string{"v1"}, Resources: []string{"rolebindings"}},
+		}},
+	}}}
+	b.host.kubectl(t, words("create clusterrole creator --verb=create --resource=projects.tenancy.stoa.dev")...)
+	b.host.kubectl(t, words("create clusterrolebinding ann --clusterrole=creator --user=ann")...)
+	ann := versioned.NewForConfigOrDie(b.directly(t, "ann")).TenancyV1().Projects()
+	eventually(t, "ann may create projects", func() error {
+		_, err := ann.Create(t.Context(), &tenancyv1.Project{ObjectMeta: metav1.ObjectMeta{Name: "first"}}, metav1.CreateOptions{})
+		return err
+	})
+	if _, err := hooks.Create(t.Context(), hook, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	var creates sync.WaitGroup
+	creates.Go(func() {
+		for i := 0; t.Context().Err() == nil && b.running(); i++ { // the hook holds from a moment on
+			_, _ = ann.Create(t.Context(), &tenancyv1.Project{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprint("shop-", i)}}, metav1.CreateOptions{})
+		}
+	})
+	select {
+	case <-arrived:
+	case <-time.After(patience):
+		t.Fatal("the hook is not asked")
+	}
+	b.kill(t)
+	creates.Wait()
+	if err := hooks.Delete(t.Context(), "holds", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	close(killed)
+	bound := func(t *testing.T) (namespaces, owned []string) {
+		t.Helper()
+		return words(b.host.kubectl(t, "get", "namespaces", "-o", `jsonpath={.items[?(@.metadata.annotations.tenancy\.stoa\.dev/project-id)].metadata.name}`)),
+			words(b.host.kubectl(t, "get", "rolebindings", "-A", "-o", `jsonpath={.items[?(@.metadata.name=="project-owner")].metadata.namespace}`))
+	}
+	if namespaces, owned := bound(t); len(namespaces) != len(owned)+1 {
+		t.Fatalf("after a crash there are %v, owned %v", namespaces, owned)
+	}
+	b.start(t)
+	eventually(t, "the project has its owner", func() error {
+		if namespaces, owned := bound(t); !slices.Equal(namespaces, owned) {
+			return fmt.Errorf("there are %v, owned %v", namespaces, owned)
+		}
+		return nil
+	})
+	eventually(t, "nothing is written down any more", func() error {
+		if left := b.host.kubectl(t, "get", "lease", "stoa-projects-being-made", "-n", "stoa-system", "-o", `jsonpath={.metadata.annotations.tenancy\.stoa\.dev/projects-being-made}`); left != "{}" {
+			return errors.New(left)
+		}
+		return nil
+	})
+
+	b.host.kubectl(t, "delete", "clusterrolebinding", "stoa:aggregated")
+	eventually(t, "the doctor names the rights", func() error {
+		if got := b.stoa(t, "doctor"); got.code != 1 || !strings.Contains(got.stdout, "stoa may not: get namespaces, list namespaces, ") {
+			return fmt.Errorf("%d %s", got.code, got.stdout)
+		}
+		return nil
+	})
+	b.install(t)
+	eventually(t, "the doctor finds nothing", func() error {
+		if got := b.stoa(t, "doctor"); got.code != 0 {
+			return errors.New(got.stdout)
+		}
+		return nil
+	})
 	b.stop(t)
 }
