@@ -30,6 +30,8 @@ const (
 	// at last: etcd gives none while a watch is behind.
 	askAgain  = time.Millisecond
 	askSeldom = 50 * time.Millisecond
+	// clockCheck is how often the clock is looked at, which somebody may set, if bindings end.
+	clockCheck = time.Minute
 )
 
 // epoch is a time in which every source was followed without a gap.
@@ -82,6 +84,9 @@ func start(ctx context.Context, c Config) *epoch {
 		queues: make([][]arrival, len(c.Sources)),
 		state:  newState(), log: log{limit: c.Window}, watchers: map[Subject]map[*watcher]struct{}{},
 	}
+	if e.loose { // elsewhere grants end by being deleted, when the server itself says so
+		e.state.endings = map[key]time.Time{}
+	}
 	ctx = klog.NewContext(context.Background(), klog.FromContext(ctx)) //nolint:forbidigo // goes on when the request has ended
 	ctx, e.cancel = context.WithCancel(ctx)
 	go func() {
@@ -114,11 +119,18 @@ func (e *epoch) run(ctx context.Context) error {
 	if !e.loose {
 		e.want(first)
 	}
+	over := time.NewTimer(time.Hour) // of bindings, if there are any
+	defer over.Stop()
 	for {
 		e.advance(first)
+		if !e.state.soonest.IsZero() {
+			over.Reset(min(time.Until(e.state.soonest), clockCheck))
+		}
 		select {
 		case <-ctx.Done():
 			return errClosed
+		case <-over.C:
+			continue
 		case a := <-e.arrived:
 			if err := e.take(a); err != nil {
 				return err
@@ -243,10 +255,13 @@ func (e *epoch) advance(first uint64) {
 // already had is late. A source that had less to tell than others at the first revision
 // tells the rest so.
 func (e *epoch) applyAll(first uint64) {
+	e.state.end(time.Now())
 	e.settle(first)
 	e.revision = max(e.revision, first)
+	e.record(e.revision, true)
 	for a, ok := e.next(math.MaxUint64); ok; a, ok = e.next(math.MaxUint64) {
 		e.apply(a)
+		e.state.end(time.Now()) // it may have been over when it came
 		late := a.revision <= e.revision
 		e.revision = max(e.revision, a.revision)
 		e.record(e.revision, late)

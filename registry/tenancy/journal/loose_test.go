@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -227,6 +229,63 @@ func TestLate(t *testing.T) {
 	if _, err := j.Watch(t.Context(), ann, journal.WatchOptions{From: revision + 100}); !apierrors.IsResourceExpired(err) {
 		t.Errorf("from the future: %v", err)
 	}
+}
+
+// The binding of a grant shows its namespace until it is over, also if a host does not hear
+// of that; one that was over when it came shows nothing. Other bindings are believed for as
+// long as the host does.
+func TestOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		host, own := newHistory(), newHistory()
+		bind := func(namespace, name string, end time.Duration, owners ...metav1.OwnerReference) *rbacv1.RoleBinding {
+			return &rbacv1.RoleBinding{
+				ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, OwnerReferences: owners, Annotations: map[string]string{
+					"tenancy.stoa.dev/expires-at": time.Now().Add(end).UTC().Format(time.RFC3339),
+				}},
+				Subjects: []rbacv1.Subject{{Kind: "User", Name: "ann"}}, RoleRef: rbacv1.RoleRef{Kind: "ClusterRole", Name: "view"},
+			}
+		}
+		grant := metav1.OwnerReference{APIVersion: "tenancy.stoa.dev/v1", Kind: "Grant", Name: "ann", Controller: new(true)}
+		host.put(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "view"}, Rules: []rbacv1.PolicyRule{{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"pods"}}}})
+		for _, name := range []string{"hour", "day", "over", "other"} {
+			host.put(namespaceNamed(name))
+		}
+		host.put(bind("hour", "grant:ann", time.Hour, grant))
+		host.put(bind("over", "grant:ann", -time.Hour, grant))
+		host.put(bind("other", "ann", -time.Hour))
+		j := journal.New(journal.Config{Sources: behind(host, own)})
+		defer j.Close()
+		ann := (&observer{person: person{name: "ann"}}).who()
+		sees := func(want ...string) (revision uint64) {
+			t.Helper()
+			list, revision, err := j.List(t.Context(), ann, journal.Freshness{})
+			var got []string
+			for _, p := range list {
+				got = append(got, p.Name)
+			}
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("ann sees %v, want %v, %v", got, want, err)
+			}
+			return revision
+		}
+		w, err := j.Watch(t.Context(), ann, journal.WatchOptions{From: sees("hour", "other")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Stop()
+		began := time.Now()
+		host.put(bind("day", "grant:ann", 24*time.Hour, grant))
+		for _, want := range []string{"ADDED day 0", "DELETED hour 1", "DELETED day 24"} {
+			event := <-w.ResultChan()
+			if got := fmt.Sprint(event.Type, " ", event.Object.(*tenancy.Project).Name, " ", int(time.Since(began).Hours())); got != want {
+				t.Errorf("the watch has %s, want %s", got, want)
+			}
+		}
+		sees("other")
+		host.remove(bind("day", "grant:ann", 0, grant)) // which nobody notices any more
+		sees("other")
+	})
 }
 
 // A host that is away leaves what it said last.

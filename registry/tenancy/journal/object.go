@@ -4,6 +4,9 @@
 package journal
 
 import (
+	"strings"
+	"time"
+
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -105,7 +108,7 @@ func readBinding(obj runtime.Object) (key, binding, bool) {
 	default:
 		return key{}, binding{}, false
 	}
-	of := binding{role: key{name: ref.Name}, subjects: readSubjects(to, meta.Namespace)}
+	of := binding{role: key{name: ref.Name}, subjects: readSubjects(to, meta.Namespace), end: endOf(meta)}
 	switch {
 	case ref.Kind == "Role" && meta.Namespace != "":
 		of.role.namespace = meta.Namespace
@@ -113,6 +116,21 @@ func readBinding(obj runtime.Object) (key, binding, bool) {
 		of.role = key{} // no role has that name
 	}
 	return key{meta.Namespace, meta.Name}, of, true
+}
+
+// endOf is when the binding of a grant is over; zero: it does not say. Of other bindings it
+// is not asked: a host, whose authorizer knows of no ends, goes on believing them.
+func endOf(meta *metav1.ObjectMeta) time.Time {
+	text, said := meta.Annotations[tenancy.ExpiresAtAnnotation]
+	if !said {
+		return time.Time{}
+	}
+	owner := metav1.GetControllerOf(meta)
+	if owner == nil || owner.Kind != "Grant" || !strings.HasPrefix(owner.APIVersion, tenancy.GroupName+"/") {
+		return time.Time{}
+	}
+	at, _ := time.Parse(time.RFC3339, text) // the controller writes no other
+	return at
 }
 
 func readRules(obj runtime.Object) (key, []rbacv1.PolicyRule, bool) {

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/stoa-project/stoa/apis/tenancy"
 )
@@ -14,10 +15,11 @@ import (
 // key names a role or a binding. One of the cluster has no namespace.
 type key struct{ namespace, name string }
 
-// binding is what a binding gives to whom.
+// binding is what a binding gives to whom, and until when; zero: for ever.
 type binding struct {
 	role     key
 	subjects []Subject
+	end      time.Time
 }
 
 // record is a namespace and those who see it as one of some, at one moment. It never
@@ -50,6 +52,11 @@ type state struct {
 	// While a namespace ends, its bindings and roles go first, and nobody would see it
 	// end. So they count until it is gone.
 	ending map[string]*leftovers
+
+	// endings are the bindings that end by themselves, and soonest is when the first one
+	// does. Nil: they end when they are deleted.
+	endings map[key]time.Time
+	soonest time.Time
 
 	touched map[string]*record // what there was of namespaces that may have changed since the last commit
 	allNew  bool               // everywhere is not what it was
@@ -149,6 +156,29 @@ func (s *state) setBinding(at key, b binding) {
 	s.bindings[at] = b
 	insert(s.bound, b.role, at)
 	s.weigh(at, b, 1)
+	if s.endings == nil || b.end.IsZero() {
+		return
+	}
+	s.endings[at] = b.end
+	if s.soonest.IsZero() || b.end.Before(s.soonest) {
+		s.soonest = b.end
+	}
+}
+
+// end takes the bindings away that are over by now.
+func (s *state) end(now time.Time) {
+	if s.soonest.IsZero() || now.Before(s.soonest) {
+		return
+	}
+	s.soonest = time.Time{}
+	for at, end := range s.endings {
+		switch {
+		case !now.Before(end):
+			s.takeBinding(at)
+		case s.soonest.IsZero() || end.Before(s.soonest):
+			s.soonest = end
+		}
+	}
 }
 
 func (s *state) takeBinding(at key) {
@@ -156,6 +186,7 @@ func (s *state) takeBinding(at key) {
 		s.weigh(at, b, -1)
 		drop(s.bound, b.role, at)
 		delete(s.bindings, at)
+		delete(s.endings, at)
 	}
 }
 
