@@ -90,6 +90,9 @@ func Start(t testing.TB, register func(*admission.Plugins), p Plugin) *Plugin {
 	return &p
 }
 
+// Interface is the plugin itself, for requests that Do does not make.
+func (p *Plugin) Interface() admission.Interface { return p.made }
+
 // Client has what the informers had when the plugin was started.
 func (p *Plugin) Client() *fake.Clientset { return p.client }
 

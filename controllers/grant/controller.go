@@ -21,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -176,6 +177,9 @@ func (c *controller) sync(ctx context.Context, key string) error {
 	end, err := c.advance(ctx, grant.DeepCopy())
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) && c.gone(ctx, name) {
 		return work.AgainError{} // what changed is on its way here
+	}
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		err = nil // the grant goes with its namespace, and comes here then
 	}
 	if err == nil {
 		c.endsAt(key, end)

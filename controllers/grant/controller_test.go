@@ -9,9 +9,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -322,4 +324,30 @@ func TestFinalizerTakenAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// In a namespace that is being deleted nothing can be made: that is no error, and not tried
+// again.
+func TestTerminating(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		var attempts atomic.Int32
+		b.kube.PrependReactor("create", "rolebindings", func(clienttesting.Action) (bool, runtime.Object, error) {
+			attempts.Add(1)
+			err := apierrors.NewForbidden(rbacv1.Resource("rolebindings"), "grant:bob", errors.New("because it is being terminated"))
+			err.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
+			return true, nil, err
+		})
+		stop := b.run()
+		b.make("bob", func(*tenancyv1.Grant) {})
+		<-time.After(time.Hour)                         // of the bubble
+		if got := attempts.Load(); got < 1 || got > 3 { // once for each time that the grant is written
+			t.Errorf("a binding was tried %d times", got)
+		}
+		if err := b.own.TenancyV1().Grants(namespace).Delete(t.Context(), "bob", metav1.DeleteOptions{}); err != nil {
+			t.Error(err)
+		}
+		stop()
+	})
 }

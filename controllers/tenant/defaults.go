@@ -194,6 +194,14 @@ func (c *controller) apply(ctx context.Context, o *object) error {
 	return nil
 }
 
+// applied says whether the controller has applied an object. Others may give the label to
+// what they make.
+func applied(obj metav1.Object) bool {
+	return slices.ContainsFunc(obj.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
+		return entry.Manager == manager && entry.Operation == metav1.ManagedFieldsOperationApply
+	})
+}
+
 // prune deletes what a namespace got from a tenant and is to have no more.
 func (c *controller) prune(ctx context.Context, namespace string, want []object) error {
 	select {
@@ -212,7 +220,7 @@ func (c *controller) prune(ctx context.Context, namespace string, want []object)
 		}
 		for _, obj := range have {
 			of, ok := obj.(metav1.Object)
-			if !ok || slices.ContainsFunc(want, func(o object) bool { return o.kind == k.kind && o.name == of.GetName() }) {
+			if !ok || !applied(of) || slices.ContainsFunc(want, func(o object) bool { return o.kind == k.kind && o.name == of.GetName() }) {
 				continue
 			}
 			uid := of.GetUID()

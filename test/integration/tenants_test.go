@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -143,6 +144,11 @@ func TestTenantDefaults(t *testing.T) {
 		t.Errorf("what a user added is gone: %+v, %v", quota, err)
 	}
 
+	// Who gives the label to what he makes keeps it.
+	others := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Name: "others", Labels: map[string]string{tenancy.TenantLabel: tenant.Name}}}
+	if _, err := client.NetworkingV1().NetworkPolicies(name).Create(t.Context(), others, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
 	updateTenant(t, tenant.Name, func(spec *tenancyv1.TenantSpec) {
 		spec.NamespaceDefaults.NetworkIsolation = tenancyv1.NetworkIsolationNone
 		spec.NamespaceDefaults.RoleBindings[0].RoleRef.Name = "edit"
@@ -155,6 +161,9 @@ func TestTenantDefaults(t *testing.T) {
 		_, labelled := namespace.Labels["team"]
 		return apierrors.IsNotFound(err) && errOfRobots == nil && robots.RoleRef.Name == "edit" && errOfNamespace == nil && !labelled, nil
 	})
+	if _, err := client.NetworkingV1().NetworkPolicies(name).Get(t.Context(), "others", metav1.GetOptions{}); err != nil {
+		t.Errorf("what another one made with the label: %v", err)
+	}
 
 	tenants := tenancyAs(t, api, "").TenancyV1().Tenants()
 	if err := tenants.Delete(t.Context(), tenant.Name, metav1.DeleteOptions{}); err != nil {
