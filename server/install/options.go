@@ -28,6 +28,9 @@ const (
 	DefaultImage = "ghcr.io/stoa-project/stoa:latest"
 
 	defaultPort = 6443
+	// dataDir is below the root of the volume, which the cluster lets the group write to:
+	// the server keeps its keys where nobody else writes.
+	dataDir     = "/data/stoa"
 	defaultSize = "2Gi"
 )
 
@@ -132,7 +135,7 @@ func (o Options) Rights() []host.Right {
 // args are those of the container.
 func (o Options) args() []string {
 	args := []string{
-		"start", "--aggregated", "--data-dir=/data", fmt.Sprintf("--secure-port=%d", o.Port),
+		"start", "--aggregated", "--data-dir=" + dataDir, fmt.Sprintf("--secure-port=%d", o.Port),
 		"--aggregated-service=" + o.Namespace + "/" + Name, "--aggregated-ca-secret=" + o.Namespace + "/" + SecretName,
 	}
 	if len(o.EtcdServers) > 0 {

@@ -66,7 +66,9 @@ func (o Options) deployment(selector *metav1.LabelSelector) *appsv1.Deployment {
 					Volumes:            []corev1.Volume{{Name: "data", VolumeSource: data}, {Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
 					SecurityContext: &corev1.PodSecurityContext{
 						RunAsNonRoot: new(true), RunAsUser: new(int64(nobody)), RunAsGroup: new(int64(nobody)), FSGroup: new(int64(nobody)),
-						SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+						// Otherwise the keys are opened to the group at each start, which the server refuses.
+						FSGroupChangePolicy: new(corev1.FSGroupChangeOnRootMismatch),
+						SeccompProfile:      &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 					},
 				},
 			},
