@@ -182,13 +182,24 @@ func TestAggregatedRotation(t *testing.T) {
 			})))
 	}
 	h.wait(t, o)
+	h.follow(t, servers...)
+	secret, err := client.CoreV1().Secrets(o.Namespace).Get(t.Context(), install.SecretName, metav1.GetOptions{})
+	if err != nil || len(secret.Data["ca.key"]) == 0 {
+		t.Errorf("the secret has no key: %v", err)
+	}
+}
+
+// follow sends requests to servers, through the host and on new connections, until three
+// authorities have signed, of which the host has known two at once.
+func (h *hostCluster) follow(t *testing.T, servers ...*stoatest.Server) {
+	t.Helper()
 	tenants := versioned.NewForConfigOrDie(h.Config()).TenancyV1().Tenants()
 	eventually(t, func() string {
 		_, err := tenants.List(t.Context(), metav1.ListOptions{})
 		return text(err)
 	})
-	seen := map[string]bool{}
-	for len(seen) < 3 {
+	seen, both := map[string]bool{}, false
+	for len(seen) < 3 || !both {
 		if _, err := tenants.List(t.Context(), metav1.ListOptions{}); err != nil {
 			t.Fatalf("after %d authorities: %v", len(seen), err)
 		}
@@ -196,8 +207,11 @@ func TestAggregatedRotation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		roots := x509.NewCertPool()
-		roots.AppendCertsFromPEM(registered.Spec.CABundle)
+		authorities, err := cert.ParseCertsPEM(registered.Spec.CABundle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		both = both || len(authorities) > 1
 		for _, s := range servers { // each request has a connection of its own
 			config := &rest.Config{Host: s.URL(), TLSClientConfig: rest.TLSClientConfig{ServerName: "stoa.stoa-system.svc", CAData: registered.Spec.CABundle}}
 			issuer, err := issuerOf(t.Context(), config)
@@ -207,9 +221,23 @@ func TestAggregatedRotation(t *testing.T) {
 			seen[issuer] = true
 		}
 	}
-	secret, err := client.CoreV1().Secrets(o.Namespace).Get(t.Context(), install.SecretName, metav1.GetOptions{})
-	if err != nil || len(secret.Data["ca.key"]) == 0 {
-		t.Errorf("the secret has no key: %v", err)
+}
+
+// TestAggregatedFolderRotation is the same with authorities in the server's own folder.
+func TestAggregatedFolderRotation(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	dir, port := filepath.Join(t.TempDir(), "behind"), freePort(t)
+	o := h.options(t, port)
+	h.install(t, o)
+	behind := startBehind(t, dir, port, h.kubeconfig(t), stoatest.WithOptions(func(o *server.Options) {
+		o.Host.Lifetimes = pki.Lifetimes{Authority: 30 * time.Second, Leaf: 15 * time.Second, Overlap: 5 * time.Second}
+		o.Host.Interval = 500 * time.Millisecond
+	}))
+	h.wait(t, o)
+	h.follow(t, behind)
+	if kept, err := (pki.Store{Dir: filepath.Join(dir, "pki")}).ReadAuthorities("aggregated-ca"); err != nil || len(kept) == 0 {
+		t.Errorf("the folder has %d authorities, %v", len(kept), err)
 	}
 }
 
