@@ -57,11 +57,7 @@ func (s *Server) assemble(ctx context.Context, c CompletedOptions, config *gener
 	}
 
 	access := s.access(config)
-	client, err := kubernetes.NewForConfig(access)
-	if err != nil {
-		return fmt.Errorf("loopback client: %w", err)
-	}
-	shared, err := s.sharedInformers(config)
+	client, shared, err := s.objects(config)
 	if err != nil {
 		return err
 	}

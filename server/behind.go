@@ -71,17 +71,21 @@ func (s *Server) checkHost(c CompletedOptions, config *genericapiserver.Config) 
 	return nil
 }
 
-// sharedInformers are those of the objects of Kubernetes. A copy of what a host has is
-// without what nobody here looks at.
-func (s *Server) sharedInformers(config *genericapiserver.Config) (informers.SharedInformerFactory, error) {
-	client, err := kubernetes.NewForConfig(s.background(config))
+// objects are a client and shared informers of the objects of Kubernetes. A copy of what a
+// host has is without what nobody here looks at.
+func (s *Server) objects(config *genericapiserver.Config) (kubernetes.Interface, informers.SharedInformerFactory, error) {
+	client, err := kubernetes.NewForConfig(s.access(config))
 	if err != nil {
-		return nil, fmt.Errorf("loopback client: %w", err)
+		return nil, nil, fmt.Errorf("loopback client: %w", err)
 	}
 	if s.host == nil {
-		return informers.NewSharedInformerFactory(client, resync), nil
+		return client, informers.NewSharedInformerFactory(client, resync), nil
 	}
-	return informers.NewSharedInformerFactoryWithOptions(client, resync, informers.WithTransform(func(obj any) (any, error) {
+	patient, err := kubernetes.NewForConfig(s.background(config))
+	if err != nil {
+		return nil, nil, fmt.Errorf("client of the host: %w", err)
+	}
+	return client, informers.NewSharedInformerFactoryWithOptions(patient, resync, informers.WithTransform(func(obj any) (any, error) {
 		if of, err := meta.Accessor(obj); err == nil {
 			of.SetManagedFields(nil)
 		}
