@@ -135,6 +135,11 @@ func (h *hostCluster) grant(t *testing.T, user string, verbs ...string) {
 	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: []rbacv1.PolicyRule{{
 		APIGroups: []string{"tenancy.stoa.dev"}, Resources: []string{"tenants", "tenants/status", "grants", "grants/status"}, Verbs: verbs,
 	}}}
+	if slices.Contains(verbs, "*") { // who writes tenants makes owners, to whom they bind admin
+		role.Rules = append(role.Rules, rbacv1.PolicyRule{
+			APIGroups: []string{rbacv1.GroupName}, Resources: []string{"clusterroles"}, ResourceNames: []string{"admin"}, Verbs: []string{"bind"},
+		})
+	}
 	if _, err := client.ClusterRoles().Create(t.Context(), role, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
