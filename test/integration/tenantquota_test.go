@@ -196,7 +196,10 @@ func TestTenantQuota(t *testing.T) {
 		t.Errorf("columns %s, want %s", r.body, want)
 	}
 	p.change(`{"spec": {"quota": null}}`)
-	must(client.Services(p.namespace(1)).Create(t.Context(), service(corev1.ServiceTypeClusterIP), options))(t)
+	eventually(t, func() string { // admission is told a moment later
+		_, err := client.Services(p.namespace(1)).Create(t.Context(), service(corev1.ServiceTypeClusterIP), options)
+		return text(err)
+	})
 }
 
 // TestTenantQuotaBeside has a quota of a namespace beside that of its tenant: who is
@@ -219,9 +222,7 @@ func TestTenantQuotaBeside(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.uses(hard("count/secrets", "2"))
-	if err := p.note(t.Context(), 0, 1, "c"); err != nil {
-		t.Error(err)
-	}
+	eventually(t, func() string { return text(p.note(t.Context(), 0, 1, "c")) }) // admission is told a moment later
 	used(t, p.clients[0], p.namespace(0), "own", hard("count/secrets", "1"))
 	if err := p.note(t.Context(), 0, 0, "d"); !strings.Contains(text(err), "exceeded quota: tenant "+p.name) {
 		t.Errorf("%v, want the quota of the tenant", err)
