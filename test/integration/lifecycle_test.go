@@ -8,12 +8,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
 
 	tenancyv1 "github.com/stoa-project/stoa/apis/tenancy/v1"
-	"github.com/stoa-project/stoa/generated/clientset/versioned"
 	"github.com/stoa-project/stoa/stoatest"
 )
 
@@ -77,9 +78,9 @@ func TestPropagation(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			all := versioned.NewForConfigOrDie(server.Config()).TenancyV1().Tenants()
+			all := kubernetes.NewForConfigOrDie(server.Config()).NetworkingV1().NetworkPolicies(metav1.NamespaceDefault)
 			name := unique(t)
-			if _, err := all.Create(t.Context(), &tenancyv1.Tenant{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}); err != nil {
+			if _, err := all.Create(t.Context(), &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			if err := all.Delete(t.Context(), name, metav1.DeleteOptions{PropagationPolicy: tc.policy}); err != nil {
